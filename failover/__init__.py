@@ -1,0 +1,1 @@
+"""failover: decides which AI provider serves each request, keeps serving, and proves it beforehand."""

@@ -1,0 +1,157 @@
+"""The journal's vocabulary: one frozen class per thing that can happen.
+
+`at_s` is the driver's monotonic clock, in seconds. No event holds a prompt, a reply or a credential.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from failover.core.failures import FailureKind, Scope
+from failover.core.vocabulary import AttemptCause, Outcome, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """A request arrived and was decided: the order it will be tried in, and who was passed over."""
+
+    event: ClassVar[str] = "call_started"
+    at_s: float
+    call: str
+    route: str
+    deadline_s: float
+    order: tuple[str, ...]
+    passed_over: tuple[tuple[str, Reason], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted:
+    """A permit was opened and a send ordered. `probe`: through a half-open breaker."""
+
+    event: ClassVar[str] = "attempt_started"
+    at_s: float
+    call: str
+    attempt: int
+    target: str
+    cause: AttemptCause
+    probe: bool
+    total_limit_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FirstTokenReceived:
+    """The commit point of a stream."""
+
+    event: ClassVar[str] = "first_token_received"
+    at_s: float
+    call: str
+    attempt: int
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """An attempt ended; `permit` says how its permit was settled (exactly once)."""
+
+    event: ClassVar[str] = "attempt_ended"
+    at_s: float
+    call: str
+    attempt: int
+    target: str
+    outcome: Outcome
+    permit: Outcome
+    failure: FailureKind | None
+    status: int | None
+    retry_after_s: float | None
+    started_s: float
+    first_token_s: float | None
+    tokens_in: int
+    tokens_out: int
+    cost_nusd: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitStarted:
+    """Nobody may be asked now: the call waits until `until_s`."""
+
+    event: ClassVar[str] = "wait_started"
+    at_s: float
+    call: str
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerChanged:
+    """A target's breaker moved between `closed`, `open` and `half-open`."""
+
+    event: ClassVar[str] = "breaker_changed"
+    at_s: float
+    target: str
+    state_from: str
+    state_to: str
+    open_until_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CooldownStarted:
+    """Targets of one scope were asked to be left alone until `until_s`."""
+
+    event: ClassVar[str] = "cooldown_started"
+    at_s: float
+    scope: Scope
+    targets: tuple[str, ...]
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRetired:
+    """Repeated evidence says that the target's model is gone, or its provider is barred to us."""
+
+    event: ClassVar[str] = "target_retired"
+    at_s: float
+    target: str
+    failure: FailureKind
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """A call ended exactly once: served by `target`, or with `error` (a class name of `errors.py`)."""
+
+    event: ClassVar[str] = "call_ended"
+    at_s: float
+    call: str
+    started_s: float
+    target: str | None
+    error: str | None
+    attempts: int
+    cost_nusd: int
+
+
+@dataclass(frozen=True, slots=True)
+class InjectionStarted:
+    """The harness began to change the world."""
+
+    event: ClassVar[str] = "injection_started"
+    at_s: float
+    index: int
+    kind: str
+    selector: str
+
+
+@dataclass(frozen=True, slots=True)
+class InjectionEnded:
+    """The harness stopped changing the world."""
+
+    event: ClassVar[str] = "injection_ended"
+    at_s: float
+    index: int
+    kind: str
+    selector: str
+
+
+CallEvent = CallStarted | AttemptStarted | FirstTokenReceived | AttemptEnded | WaitStarted | CallEnded
+LearnedEvent = BreakerChanged | CooldownStarted | TargetRetired
+WorldEvent = InjectionStarted | InjectionEnded
+Event = CallEvent | LearnedEvent | WorldEvent
+__all__ = ["Outcome", "Reason", *(kind.__name__ for kind in Event.__args__)]
