@@ -1,0 +1,58 @@
+"""The narrow seam between the drivers and whatever talks to a provider."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from failover.core.failures import Failure
+from failover.core.vocabulary import Limits, Target, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """One send: the operation's name (`completion`, `call`, …), the caller's arguments, the limits."""
+
+    target: Target
+    operation: str
+    payload: Mapping[str, Any]
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete reply: the object the caller gets, untouched, and what it used."""
+
+    value: Any
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a streamed reply.
+
+    `has_token`: it carries content (text, reasoning, a tool call), so handing it on commits.
+    `finish_reason`: set on the piece that ends the answer. `usage`: set where the provider tells.
+    """
+
+    value: Any
+    has_token: bool = False
+    finish_reason: str = ""
+    usage: Usage | None = None
+
+
+class Adapter(Protocol):
+    """Send, stream, classify, close. Cancelling is cancelling the task that awaits.
+
+    `send` and `stream` raise whatever the client raises; `classify` turns any exception into exactly
+    one `Failure` and never raises itself. Limits are enforced by the driver, outside the adapter.
+    """
+
+    async def send(self, outbound: Outbound) -> Answer: ...
+
+    def stream(self, outbound: Outbound) -> AsyncIterator[Piece]: ...
+
+    def classify(self, target: Target, error: BaseException) -> Failure: ...
+
+    async def aclose(self) -> None: ...

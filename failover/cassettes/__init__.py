@@ -1,0 +1,1 @@
+"""Recorded provider traffic in vcrpy's format: record, scrub, read, list, play."""

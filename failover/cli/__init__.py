@@ -1,0 +1,32 @@
+"""The command line. Each command lives in a module of its own and is imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "drill": "runs scenario files or folders and judges them",
+    "check": "validates a config and prints what each route can and cannot survive",
+    "decide": "explains a decision: order, passed over and why, quote, expected latency",
+    "cassettes": "lists the episodes of vcrpy cassettes and how the router sees each",
+    "record": "records cassettes from real endpoints, scrubbed, with timing",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"failover.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Decide which AI provider serves each request, and prove beforehand that it holds."""
