@@ -81,8 +81,8 @@ class BreakerPolicy:
     slow_s: float = 10.0
     window_s: float = 30.0
     min_requests: int = 20
-    open_s: float = 15.0
-    open_max_s: float = 300.0
+    open_s: float = 10.0
+    open_max_s: float = 30.0
     probes: int = 1
 
 
@@ -184,21 +184,12 @@ class PassedOver:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """An eligible target with what is expected of it: cost (None: price unknown) and latency."""
-
-    target: Target
-    quote_nusd: int | None = None
-    latency_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Decision:
     """For one request: targets in the order they will be tried, and those passed over, with reasons."""
 
     route: str
     strategy: str
-    order: tuple[Choice, ...]
+    order: tuple[Target, ...]
     passed_over: tuple[PassedOver, ...] = ()
 
 
@@ -227,3 +218,41 @@ class Limits:
     first_token_s: float
     idle_s: float
     total_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One send of a call: what happened, when (seconds of the driver's clock), and what it cost."""
+
+    target: str
+    cause: AttemptCause
+    outcome: Outcome
+    failure: str | None
+    status: int | None
+    started_s: float
+    duration_s: float
+    first_token_s: float | None
+    cost_nusd: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """The story of a call, carried by its reply as `reply.failover` and by its error as `error.failover`."""
+
+    call: str
+    route: str
+    target: str | None
+    attempts: tuple[AttemptRecord, ...]
+    passed_over: tuple[PassedOver, ...]
+    started_s: float
+    duration_s: float
+
+    @property
+    def cost_nusd(self) -> int:
+        """The sum of charges, discarded attempts included."""
+        return sum(attempt.cost_nusd for attempt in self.attempts)
+
+    @property
+    def cost_usd(self) -> float:
+        """The same in dollars."""
+        return self.cost_nusd / 1_000_000_000

@@ -1,0 +1,202 @@
+"""Who may still be asked in one call, in which order, and when: first the decision's, then second chances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+from failover.core.backoff import FullJitter, Rng, backoff_within_s
+from failover.core.budget import RetryBudget
+from failover.core.failures import Failure, NextTarget, SameTarget
+from failover.core.learned import Learned, TargetState
+from failover.core.vocabulary import (
+    AttemptCause,
+    Decision,
+    LastResort,
+    PassedOver,
+    Reason,
+    Route,
+    Target,
+)
+
+PROBE_POLL_S = 0.25
+"""How often a call that has nobody else left looks whether a running probe has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Ask this target now."""
+
+    state: TargetState
+    cause: AttemptCause
+
+
+@dataclass(frozen=True, slots=True)
+class WaitUntil:
+    """Nobody may be asked now; somebody may be at `at_s`."""
+
+    at_s: float
+
+
+class _Asked:
+    """What came of asking a target in this call, and when it may be asked once more (inf: never)."""
+
+    __slots__ = ("asks", "at_once", "retry_at_s")
+
+    def __init__(self) -> None:
+        self.asks = 0
+        self.at_once = False
+        self.retry_at_s = inf
+
+
+class Candidates:
+    """The one list of a call. `pick` walks it; `note` takes in how an attempt ended."""
+
+    __slots__ = (
+        "_asked",
+        "_budget",
+        "_deadline_s",
+        "_fallback_was_free",
+        "_floor",
+        "_learned",
+        "_next",
+        "_order",
+        "_route",
+        "_wait",
+        "passed_over",
+    )
+
+    def __init__(
+        self, route: Route, decision: Decision, learned: Learned, deadline_s: float, rng: Rng
+    ) -> None:
+        self._route = route
+        self._order = decision.order
+        self._learned = learned
+        self._deadline_s = deadline_s
+        self._budget: RetryBudget = learned.budgets[route.name]
+        self._wait = FullJitter(route.policy.backoff, rng)
+        self._asked: dict[str, _Asked] = {}
+        self._floor: tuple[NextTarget, int | None] | None = None
+        self._next = 0
+        self._fallback_was_free = False
+        self.passed_over = list(decision.passed_over)
+
+    def pick(self, now: float) -> Pick | WaitUntil | None:
+        """Whom to ask now, or until when to wait; None when nobody is left within the deadline."""
+        again = self._at_once(now)
+        if again is not None:
+            return again
+        while self._next < len(self._order):
+            state = self._learned.states[self._order[self._next].name]
+            self._next += 1
+            objection = self._objection(state, now)
+            if objection is not None:
+                self.passed_over.append(objection)
+            elif not self._asked:
+                return self._picked(state, AttemptCause.FIRST)
+            elif self._may_fall_back(state.target, now):
+                return self._picked(state, AttemptCause.FALLBACK)
+            else:
+                return None
+        return self._second_chance(now)
+
+    def note(self, target: Target, failure: Failure, now: float) -> None:
+        """An attempt at `target` failed: what that allows for the rest of the call."""
+        asked = self._asked[target.name]
+        disposition = failure.disposition
+        if disposition.next_target is NextTarget.LARGER_WINDOW:
+            self._floor = (disposition.next_target, target.context_window_tokens)
+        elif disposition.next_target is NextTarget.LARGER_LIMIT:
+            self._floor = (disposition.next_target, target.tokens_per_minute)
+        if asked.asks > 1 or disposition.same_target is SameTarget.NEVER:
+            asked.retry_at_s = inf
+        elif disposition.same_target is SameTarget.ONCE_AT_ONCE:
+            asked.at_once = True
+            asked.retry_at_s = now
+        else:
+            waited_s = backoff_within_s(
+                self._wait,
+                attempt=asked.asks,
+                left_s=self._deadline_s - now,
+                at_least_s=failure.retry_after_s or 0.0,
+            )
+            asked.retry_at_s = inf if waited_s is None else now + waited_s
+
+    def _picked(self, state: TargetState, cause: AttemptCause) -> Pick:
+        asked = self._asked.setdefault(state.target.name, _Asked())
+        asked.asks += 1
+        asked.at_once = False
+        return Pick(state, cause)
+
+    def _at_once(self, now: float) -> Pick | None:
+        for name, asked in self._asked.items():
+            if asked.at_once:
+                asked.at_once = False
+                state = self._learned.states[name]
+                if state.eligible(now) and self._budget.try_withdraw(now):
+                    return self._picked(state, AttemptCause.RETRY)
+        return None
+
+    def _objection(self, state: TargetState, now: float) -> PassedOver | None:
+        if not state.eligible(now):
+            return state.passed_over(now)
+        if self._is_too_small(state.target):
+            return PassedOver(state.target, Reason.WINDOW_TOO_SMALL)
+        left_s = self._deadline_s - now
+        usual_s = state.first_token.value_s
+        if usual_s is not None and usual_s > left_s and self._somebody_is_quicker(left_s, now):
+            return PassedOver(state.target, Reason.TOO_SLOW)
+        return None
+
+    def _is_too_small(self, target: Target) -> bool:
+        if self._floor is None:
+            return False
+        rule, size = self._floor
+        by_window = rule is NextTarget.LARGER_WINDOW
+        has = target.context_window_tokens if by_window else target.tokens_per_minute
+        return size is None or has is None or has <= size
+
+    def _somebody_is_quicker(self, left_s: float, now: float) -> bool:
+        for target in self._order[self._next :]:
+            state = self._learned.states[target.name]
+            usual_s = state.first_token.value_s
+            if usual_s is not None and usual_s <= left_s and state.eligible(now):
+                return True
+        return False
+
+    def _may_fall_back(self, target: Target, now: float) -> bool:
+        # The first fallback to another fault domain is what the library exists for: always free.
+        if not self._fallback_was_free:
+            states = map(self._learned.states.__getitem__, self._asked)
+            tried = {(state.target.provider, state.target.region) for state in states}
+            if (target.provider, target.region) not in tried:
+                self._fallback_was_free = True
+                return True
+        return self._budget.try_withdraw(now)
+
+    def _second_chance(self, now: float) -> Pick | WaitUntil | None:
+        """Everyone in the order was asked or passed over: who is ready soonest?"""
+        ready_s, chosen = inf, None
+        for target in self._route.targets():
+            state = self._learned.states[target.name]
+            at_s = self._ready_at_s(state, now)
+            if at_s < ready_s:
+                ready_s, chosen = at_s, state
+        if chosen is None or ready_s + (chosen.first_token.value_s or 0.0) >= self._deadline_s:
+            return None
+        if ready_s > now:
+            return WaitUntil(ready_s)
+        if chosen.target.name not in self._asked:
+            return self._picked(chosen, AttemptCause.LAST_RESORT)
+        if self._budget.try_withdraw(now):
+            return self._picked(chosen, AttemptCause.RETRY)
+        return None
+
+    def _ready_at_s(self, state: TargetState, now: float) -> float:
+        if state.retired_by is not None or self._is_too_small(state.target):
+            return inf
+        asked = self._asked.get(state.target.name)
+        if asked is None and self._route.policy.last_resort is LastResort.FAIL:
+            return inf
+        ready_s = max(now, state.cooldown_until_s, now if asked is None else asked.retry_at_s)
+        return max(ready_s, state.breaker.ready_at_s(now, PROBE_POLL_S))

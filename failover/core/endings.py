@@ -1,0 +1,103 @@
+"""How a call without a reply ends: which error, and in which words."""
+
+from __future__ import annotations
+
+from failover.core.failures import Failure, Scope
+from failover.core.vocabulary import PassedOver
+from failover.errors import (
+    AllTargetsFailedError,
+    CallError,
+    DeadlineExceededError,
+    LocalError,
+    NoEligibleTargetError,
+    RequestRejectedError,
+    StreamInterruptedError,
+)
+
+Failures = tuple[tuple[str, Failure], ...]
+Passed = tuple[PassedOver, ...]
+
+
+def _told(failures: Failures) -> str:
+    return "; ".join(f"{name}: {_words(failure)}" for name, failure in failures)
+
+
+def _words(failure: Failure) -> str:
+    details = [str(failure.kind)]
+    if failure.phase is not None:
+        details.append(failure.phase)
+    if failure.status is not None:
+        details.append(str(failure.status))
+    if failure.code:
+        details.append(failure.code)
+    return " ".join(details)
+
+
+def _soonest_s(failures: Failures, passed_over: Passed, now: float) -> float | None:
+    hints = [failure.retry_after_s for _, failure in failures if failure.retry_after_s is not None]
+    hints += [each.until_s - now for each in passed_over if each.until_s is not None]
+    return max(0.0, min(hints)) if hints else None
+
+
+def interrupted(route: str, failures: Failures) -> CallError:
+    """A stream broke after its commit point."""
+    name, failure = failures[-1]
+    return StreamInterruptedError(
+        f"route {route!r}: the stream of {name} broke after its first token ({_words(failure)}); "
+        "the caller keeps what it already received",
+        route=route,
+        failures=failures,
+    )
+
+
+def stopped(route: str, failures: Failures, passed_over: Passed) -> CallError:
+    """The last failure forbids asking anybody else."""
+    name, failure = failures[-1]
+    if failure.scope is Scope.NOBODY:
+        return LocalError(
+            f"route {route!r}: {name} failed on our side, before any provider could be blamed "
+            f"({_words(failure)}); see the chained exception",
+            route=route,
+            failures=failures,
+        )
+    return RequestRejectedError(
+        f"route {route!r}: {name} rejects this request ({_words(failure)}); no other target of the "
+        "route can take it as it is: change the request",
+        route=route,
+        failures=failures,
+        passed_over=passed_over,
+    )
+
+
+def deadline_exceeded(route: str, deadline_s: float, failures: Failures, passed_over: Passed) -> CallError:
+    """Time ran out; `deadline_s` is the length that was allowed."""
+    story = _told(failures) or "nobody was ready in time"
+    return DeadlineExceededError(
+        f"route {route!r}: the deadline of {deadline_s:g} s passed ({story})",
+        route=route,
+        failures=failures,
+        passed_over=passed_over,
+    )
+
+
+def exhausted(route: str, failures: Failures, passed_over: Passed, now: float) -> CallError:
+    """Nobody is left to ask: every attempt failed, or none could be made."""
+    retry_after_s = _soonest_s(failures, passed_over, now)
+    hint = "" if retry_after_s is None else f"; a target may be back in {retry_after_s:.1f} s"
+    if not failures:
+        reasons = "; ".join(f"{each.target.name}: {each.reason}" for each in passed_over)
+        return NoEligibleTargetError(
+            f"route {route!r}: no target may be tried now ({reasons}){hint}",
+            route=route,
+            passed_over=passed_over,
+            retry_after_s=retry_after_s,
+        )
+    if all(failure.scope is Scope.REQUEST for _, failure in failures):
+        return stopped(route, failures, passed_over)
+    return AllTargetsFailedError(
+        f"route {route!r}: every target that could be asked failed ({_told(failures)}){hint}",
+        route=route,
+        failures=failures,
+        passed_over=passed_over,
+        retry_after_s=retry_after_s,
+    )

@@ -1,0 +1,201 @@
+"""What the router learned of its targets, behind one narrow port: in process here, shared elsewhere.
+
+Scopes fan out when something is learned, which is rare, so that deciding only compares numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from failover.core.backoff import Wait, backoff_s
+from failover.core.breaker import Breaker, Permit
+from failover.core.budget import RetryBudget
+from failover.core.events import BreakerChanged, CooldownStarted, Event, TargetRetired
+from failover.core.failures import Failure, FailureKind, Scope, StayAway
+from failover.core.stats import PeakEwma, TokenMean
+from failover.core.vocabulary import FaultDomain, Outcome, PassedOver, Policy, Reason, Route, Target
+
+AWAY_LONG_S = 300.0
+"""Quota, bill or key: nothing heals by itself in seconds, but a probe now and then costs little."""
+
+GONE_RETRY_S = 60.0
+GONE_EVIDENCE = 3
+"""One 404 is no proof: three of them, a minute apart, are."""
+
+Record = Callable[[Event], None]
+
+SCOPE_DOMAINS: dict[Scope, tuple[FaultDomain, ...]] = {
+    Scope.TARGET: (FaultDomain.TARGET,),
+    Scope.MODEL: (FaultDomain.PROVIDER, FaultDomain.MODEL),
+    Scope.CREDENTIAL: (FaultDomain.PROVIDER, FaultDomain.CREDENTIAL),
+    Scope.CREDENTIAL_MODEL: (FaultDomain.PROVIDER, FaultDomain.CREDENTIAL, FaultDomain.MODEL),
+    Scope.PROVIDER: (FaultDomain.PROVIDER,),
+    Scope.PROVIDER_REGION: (FaultDomain.PROVIDER, FaultDomain.REGION),
+}
+"""Which domains targets must share to be blamed together. Scopes that blame no target are absent."""
+
+
+class TargetState:
+    """What is known of one target. Times are seconds of the driver's clock."""
+
+    __slots__ = (
+        "breaker",
+        "cooldown_until_s",
+        "cooldowns",
+        "first_token",
+        "gone_evidence",
+        "in_flight",
+        "retired_by",
+        "target",
+        "total",
+    )
+
+    def __init__(self, target: Target, breaker: Breaker) -> None:
+        self.target = target
+        self.breaker = breaker
+        self.cooldown_until_s = 0.0
+        self.cooldowns = 0
+        self.retired_by: FailureKind | None = None
+        self.gone_evidence = 0
+        self.first_token = PeakEwma()
+        self.total = PeakEwma()
+        self.in_flight = 0
+
+    def eligible(self, now: float) -> bool:
+        """Whether it may be tried at `now`."""
+        return self.cooldown_until_s <= now and self.retired_by is None and self.breaker.admits(now)
+
+    def passed_over(self, now: float) -> PassedOver:
+        """Why it may not be tried; call only when it is not eligible."""
+        if self.retired_by is not None:
+            return PassedOver(self.target, Reason.RETIRED)
+        if self.cooldown_until_s > now:
+            return PassedOver(self.target, Reason.COOLDOWN, self.cooldown_until_s)
+        if now < self.breaker.open_until_s:
+            return PassedOver(self.target, Reason.BREAKER_OPEN, self.breaker.open_until_s)
+        return PassedOver(self.target, Reason.PROBE_RUNNING)
+
+    def latency_s(self, *, stream: bool) -> float | None:
+        """The usual time to the first token of a stream, or to a whole reply; None: never seen."""
+        return self.first_token.value_s if stream else self.total.value_s
+
+
+class Learned:
+    """Breakers, cooldowns, statistics and retry budgets of the targets and routes of one config."""
+
+    def __init__(self, routes: Iterable[Route], record: Record | None = None) -> None:
+        self.states: dict[str, TargetState] = {}
+        self.budgets: dict[str, RetryBudget] = {}
+        self.tokens_out: dict[str, TokenMean] = {}
+        self.record = record
+        self.now = 0.0
+        for route in routes:
+            self.budgets[route.name] = RetryBudget(route.policy.retry_budget)
+            self.tokens_out[route.name] = TokenMean()
+            for target in route.targets():
+                if target.name not in self.states:
+                    self.states[target.name] = self._new_state(target, route.policy)
+
+    def _new_state(self, target: Target, policy: Policy) -> TargetState:
+        def changed(state_from: str, state_to: str, open_until_s: float | None) -> None:
+            self._record(BreakerChanged(self.now, target.name, state_from, state_to, open_until_s))
+
+        return TargetState(target, Breaker(policy.breaker, changed))
+
+    def _record(self, event: Event) -> None:
+        if self.record is not None:
+            self.record(event)
+
+    def acquire(self, state: TargetState, now: float) -> Permit:
+        """A permit to send to an eligible target, counted as in flight until it is settled."""
+        self.now = now
+        permit = state.breaker.acquire(now)
+        state.in_flight += 1
+        return permit
+
+    def succeed(self, state: TargetState, permit: Permit, now: float, first_token_s: float | None) -> None:
+        """An attempt was answered whole."""
+        self.now = now
+        state.in_flight -= 1
+        state.gone_evidence = 0
+        state.cooldowns = 0
+        permit.settle(Outcome.SUCCESS, now, first_token_s=first_token_s)
+
+    def abandon(self, state: TargetState, permit: Permit, now: float) -> None:
+        """An attempt was cancelled: it says nothing of its target."""
+        self.now = now
+        state.in_flight -= 1
+        permit.settle(Outcome.ABANDONED, now)
+
+    def blame(self, state: TargetState, permit: Permit, failure: Failure, now: float, wait: Wait) -> Outcome:
+        """Take in a failure; `wait` sets the cooldown where the provider gave no hint.
+
+        Returns how the permit was settled: a request that is bad proves that its target works.
+        """
+        self.now = now
+        state.in_flight -= 1
+        current = permit.generation == state.breaker.generation
+        outcome = _permit_outcome(failure)
+        permit.settle(outcome, now)
+        match failure.disposition.stay_away:
+            case StayAway.COOLDOWN:
+                self._cool_down(state, failure, now, wait)
+            case StayAway.LONG:
+                self._trip(failure.scope, state, now, failure.retry_after_s or AWAY_LONG_S)
+            case StayAway.RETIREMENT:
+                if current:
+                    self._doubt(state, failure, now)
+            case StayAway.UNTIL_RELOAD:
+                self._retire(failure.scope, state, failure.kind)
+            case StayAway.NOTHING | StayAway.BREAKER:
+                pass
+        return outcome
+
+    def sharing(self, scope: Scope, target: Target) -> list[TargetState]:
+        """The states of all targets that share `target`'s domains of `scope`, its own included."""
+        domains = SCOPE_DOMAINS.get(scope, (FaultDomain.TARGET,))
+        wanted = [target.domain(domain) for domain in domains]
+        return [
+            state
+            for state in self.states.values()
+            if [state.target.domain(domain) for domain in domains] == wanted
+        ]
+
+    def _cool_down(self, state: TargetState, failure: Failure, now: float, wait: Wait) -> None:
+        state.cooldowns += 1
+        cooldown_s = failure.retry_after_s
+        if cooldown_s is None:
+            cooldown_s = backoff_s(wait, attempt=state.cooldowns)
+        until_s = now + cooldown_s
+        blamed = self.sharing(failure.scope, state.target)
+        for each in blamed:
+            # A later, shorter hint must not cut an earlier, longer one.
+            each.cooldown_until_s = max(each.cooldown_until_s, until_s)
+        names = tuple(each.target.name for each in blamed)
+        self._record(CooldownStarted(now, failure.scope, names, until_s))
+
+    def _trip(self, scope: Scope, state: TargetState, now: float, open_for_s: float) -> None:
+        for each in self.sharing(scope, state.target):
+            each.breaker.trip(now, open_for_s)
+
+    def _doubt(self, state: TargetState, failure: Failure, now: float) -> None:
+        state.gone_evidence += 1
+        if state.gone_evidence >= GONE_EVIDENCE:
+            self._retire(failure.scope, state, failure.kind)
+        else:
+            self._trip(failure.scope, state, now, GONE_RETRY_S)
+
+    def _retire(self, scope: Scope, state: TargetState, kind: FailureKind) -> None:
+        for each in self.sharing(scope, state.target):
+            if each.retired_by is None:
+                each.retired_by = kind
+                self._record(TargetRetired(self.now, each.target.name, kind))
+
+
+def _permit_outcome(failure: Failure) -> Outcome:
+    disposition = failure.disposition
+    if disposition.stay_away is StayAway.COOLDOWN or disposition.scope is Scope.NOBODY:
+        return Outcome.ABANDONED
+    if disposition.stay_away is StayAway.NOTHING:
+        return Outcome.SUCCESS
+    return Outcome.FAILURE

@@ -1,0 +1,150 @@
+"""The story of one call: told to whoever listens as events, kept for the reply as a record."""
+
+from __future__ import annotations
+
+from failover.core.breaker import Permit
+from failover.core.events import (
+    AttemptEnded,
+    AttemptStarted,
+    CallEnded,
+    CallStarted,
+    FirstTokenReceived,
+    WaitStarted,
+)
+from failover.core.failures import Failure
+from failover.core.learned import Record, TargetState
+from failover.core.vocabulary import (
+    AttemptCause,
+    AttemptRecord,
+    CallRecord,
+    Decision,
+    Outcome,
+    PassedOver,
+    Usage,
+)
+
+
+class Attempt:
+    """One running send. `first_token_s` counts from its start."""
+
+    __slots__ = ("cause", "first_token_s", "number", "permit", "started_s", "state")
+
+    def __init__(
+        self, number: int, state: TargetState, permit: Permit, cause: AttemptCause, now: float
+    ) -> None:
+        self.number = number
+        self.state = state
+        self.permit = permit
+        self.cause = cause
+        self.started_s = now
+        self.first_token_s: float | None = None
+
+
+class Logbook:
+    """Writes down what happens to a call. `record` None: nobody listens, so no event is made."""
+
+    __slots__ = ("_call", "_record", "_route", "_started_s", "attempts", "failures")
+
+    def __init__(self, call: str, route: str, record: Record | None) -> None:
+        self._call = call
+        self._route = route
+        self._record = record
+        self._started_s = 0.0
+        self.attempts: list[AttemptRecord] = []
+        self.failures: list[tuple[str, Failure]] = []
+
+    def call_started(self, decision: Decision, deadline_s: float, now: float) -> None:
+        """The request was decided; `deadline_s` is the instant it must be answered by."""
+        self._started_s = now
+        if self._record is not None:
+            order = tuple([target.name for target in decision.order])
+            passed_over = tuple([(each.target.name, each.reason) for each in decision.passed_over])
+            self._record(CallStarted(now, self._call, self._route, deadline_s, order, passed_over))
+
+    def attempt_started(self, attempt: Attempt, total_limit_s: float, now: float) -> None:
+        """A send was ordered, with at most `total_limit_s` for it."""
+        if self._record is not None:
+            name, probe = attempt.state.target.name, attempt.permit.probe
+            self._record(
+                AttemptStarted(now, self._call, attempt.number, name, attempt.cause, probe, total_limit_s)
+            )
+
+    def first_token(self, attempt: Attempt, now: float) -> None:
+        """The commit point of a stream was reached."""
+        if self._record is not None:
+            self._record(FirstTokenReceived(now, self._call, attempt.number, attempt.state.target.name))
+
+    def attempt_ended(
+        self,
+        attempt: Attempt,
+        outcome: Outcome,
+        permit: Outcome,
+        failure: Failure | None,
+        usage: Usage | None,
+        cost_nusd: int,
+        now: float,
+    ) -> None:
+        """An attempt ended, its permit settled as `permit`."""
+        name = attempt.state.target.name
+        kind = status = retry_after_s = None
+        if failure is not None:
+            kind, status, retry_after_s = failure.kind, failure.status, failure.retry_after_s
+            self.failures.append((name, failure))
+        started_s, first_token_s = attempt.started_s, attempt.first_token_s
+        self.attempts.append(
+            AttemptRecord(
+                name,
+                attempt.cause,
+                outcome,
+                kind,
+                status,
+                started_s,
+                now - started_s,
+                first_token_s,
+                cost_nusd,
+            )
+        )
+        if self._record is not None:
+            tokens_in, tokens_out = (0, 0) if usage is None else (usage.tokens_in, usage.tokens_out)
+            self._record(
+                AttemptEnded(
+                    now,
+                    self._call,
+                    attempt.number,
+                    name,
+                    outcome,
+                    permit,
+                    kind,
+                    status,
+                    retry_after_s,
+                    started_s,
+                    first_token_s,
+                    tokens_in,
+                    tokens_out,
+                    cost_nusd,
+                )
+            )
+
+    def wait_started(self, until_s: float, now: float) -> None:
+        """Nobody may be asked before `until_s`."""
+        if self._record is not None:
+            self._record(WaitStarted(now, self._call, until_s))
+
+    def call_ended(self, target: str | None, error: str | None, now: float) -> None:
+        """Served by `target`, or ended with `error`."""
+        if self._record is not None:
+            cost_nusd = sum([attempt.cost_nusd for attempt in self.attempts])
+            attempts = len(self.attempts)
+            self._record(CallEnded(now, self._call, self._started_s, target, error, attempts, cost_nusd))
+
+    def story(self, target: str | None, passed_over: list[PassedOver], now: float) -> CallRecord:
+        """What happened so far, as one frozen value."""
+        return CallRecord(
+            self._call,
+            self._route,
+            target,
+            tuple(self.attempts),
+            tuple(passed_over),
+            self._started_s,
+            now - self._started_s,
+        )

@@ -1,0 +1,69 @@
+"""Dated prices: what a target costs, as of when. Integer nano-dollars inside, so sums are exact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+from types import MappingProxyType
+
+from failover.core.vocabulary import Usage
+
+NUSD_PER_USD = 1_000_000_000
+TOKENS_PER_MTOK = 1_000_000
+
+
+def usd_to_nusd(usd: Decimal | str | int | float) -> int:
+    """Dollars as nano-dollars, exactly as written (`0.15` is 150 000 000), rounded half up."""
+    exact = Decimal(str(usd)) * NUSD_PER_USD
+    return int(exact.to_integral_value(ROUND_HALF_UP))
+
+
+@dataclass(frozen=True, slots=True)
+class DatedPrice:
+    """Nano-dollars per million tokens, from `valid_from_s` up to `valid_to_s` (epoch seconds)."""
+
+    input_nusd_per_mtok: int
+    output_nusd_per_mtok: int
+    valid_from_s: float | None = None
+    valid_to_s: float | None = None
+
+    def covers(self, as_of_s: float) -> bool:
+        """Whether this price is in force at `as_of_s`."""
+        return (self.valid_from_s is None or self.valid_from_s <= as_of_s) and (
+            self.valid_to_s is None or as_of_s < self.valid_to_s
+        )
+
+    def charge_nusd(self, tokens_in: int, tokens_out: int) -> int:
+        """What so many tokens cost, in whole nano-dollars, rounded half up."""
+        product = tokens_in * self.input_nusd_per_mtok + tokens_out * self.output_nusd_per_mtok
+        return (product + TOKENS_PER_MTOK // 2) // TOKENS_PER_MTOK
+
+
+@dataclass(frozen=True, slots=True)
+class PriceBook:
+    """Dated prices per target name. Of several in force, the one listed last wins.
+
+    A target without a price in force is unknown, never free: its quote is None.
+    """
+
+    prices: Mapping[str, tuple[DatedPrice, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def in_force(self, target: str, as_of_s: float) -> DatedPrice | None:
+        """The price of `target` at `as_of_s` (epoch seconds), or None when nobody told it."""
+        for price in reversed(self.prices.get(target, ())):
+            if price.covers(as_of_s):
+                return price
+        return None
+
+    def quote_nusd(self, target: str, tokens_in: int, tokens_out: int, as_of_s: float) -> int | None:
+        """The expected cost of one attempt: the very function that bills it."""
+        price = self.in_force(target, as_of_s)
+        return None if price is None else price.charge_nusd(tokens_in, tokens_out)
+
+    def charge_nusd(self, target: str, usage: Usage | None, as_of_s: float) -> int:
+        """The actual cost of an attempt. Without usage or price nothing is known to be owed."""
+        price = self.in_force(target, as_of_s)
+        if usage is None or price is None:
+            return 0
+        return price.charge_nusd(usage.tokens_in, usage.tokens_out)
