@@ -33,11 +33,13 @@ class Piece:
     """A part of a streamed reply.
 
     `has_token`: it carries content (text, reasoning, a tool call), so handing it on commits.
-    `finish_reason`: set on the piece that ends the answer. `usage`: set where the provider tells.
+    `text`: the part of the answer's text in it. `finish_reason`: set on the piece that ends the
+    answer. `usage`: set where the provider tells.
     """
 
     value: Any
     has_token: bool = False
+    text: str = ""
     finish_reason: str = ""
     usage: Usage | None = None
 

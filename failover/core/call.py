@@ -113,9 +113,9 @@ class Call:
             case _:
                 assert_never(message)
 
-    def story(self, now: float, target: str | None = None) -> CallRecord:
-        """What happened, for the reply or the error; `target` served it."""
-        return self._logbook.story(target, self._candidates.passed_over, now)
+    def story(self, now: float) -> CallRecord:
+        """What happened, for the reply or the error."""
+        return self._logbook.story(self._candidates.passed_over, now)
 
     def _allowed_s(self) -> float:
         deadline_s = self.request.deadline_s

@@ -43,13 +43,14 @@ class Attempt:
 class Logbook:
     """Writes down what happens to a call. `record` None: nobody listens, so no event is made."""
 
-    __slots__ = ("_call", "_record", "_route", "_started_s", "attempts", "failures")
+    __slots__ = ("_call", "_record", "_route", "_started_s", "_target", "attempts", "failures")
 
     def __init__(self, call: str, route: str, record: Record | None) -> None:
         self._call = call
         self._route = route
         self._record = record
         self._started_s = 0.0
+        self._target: str | None = None
         self.attempts: list[AttemptRecord] = []
         self.failures: list[tuple[str, Failure]] = []
 
@@ -132,17 +133,18 @@ class Logbook:
 
     def call_ended(self, target: str | None, error: str | None, now: float) -> None:
         """Served by `target`, or ended with `error`."""
+        self._target = target
         if self._record is not None:
             cost_nusd = sum([attempt.cost_nusd for attempt in self.attempts])
             attempts = len(self.attempts)
             self._record(CallEnded(now, self._call, self._started_s, target, error, attempts, cost_nusd))
 
-    def story(self, target: str | None, passed_over: list[PassedOver], now: float) -> CallRecord:
+    def story(self, passed_over: list[PassedOver], now: float) -> CallRecord:
         """What happened so far, as one frozen value."""
         return CallRecord(
             self._call,
             self._route,
-            target,
+            self._target,
             tuple(self.attempts),
             tuple(passed_over),
             self._started_s,

@@ -1,0 +1,25 @@
+"""How a reply carries its story: the object callers already know, with a `failover` record on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from failover.core.vocabulary import CallRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer of a plain callable: what it returned, and the story of the call."""
+
+    value: Any
+    failover: CallRecord
+
+
+def with_record(value: Any, record: CallRecord) -> Any:
+    """`value` itself, with `record` as its attribute `failover`.
+
+    Set past the object's own rules, so that a model's fields and what it dumps stay as they came.
+    """
+    object.__setattr__(value, "failover", record)
+    return value

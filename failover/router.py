@@ -1,0 +1,197 @@
+"""The facade: one object instead of a provider's SDK."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self, overload
+
+from failover.adapters.assigned import AssignedAdapters
+from failover.adapters.seam import Adapter
+from failover.config import Config, config_from_dict, load_config
+from failover.core.call import Call
+from failover.core.decide import Facts, decide
+from failover.core.events import Event
+from failover.core.learned import Learned
+from failover.core.vocabulary import Decision, Request, Route
+from failover.driver import Driver, Errand
+from failover.errors import Complaint, ConfigError
+from failover.price_map import price_book
+from failover.reply import Reply, with_record
+from failover.snapshot import Snapshot, snapshot
+from failover.stream import Stream
+from failover.tokens import tokens_in
+
+Listener = Callable[[Event], None]
+_log = logging.getLogger("failover")
+
+
+class Router:
+    """Decides which target serves each request, and keeps serving when targets break.
+
+    Build it with `from_file` or `from_dict`; use it from one event loop; close it with `aclose` or
+    an `async with` block. `adapter` replaces litellm, `clock`, `wall` and `rng` replace time and
+    chance: that is how drills run this very object in virtual time.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        callables: Mapping[str, Callable[..., Any]] | None = None,
+        adapter: Adapter | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        rng: Callable[[], float] = random.random,
+    ) -> None:
+        self.config = config
+        self._clock = clock
+        self._rng = rng
+        self._listeners: list[Listener] = []
+        self._outbox: deque[Event] = deque()
+        self._ids = itertools.count(1)
+        self._adapters = AssignedAdapters(config.targets.values(), callables or {}, adapter)
+        self._learned = Learned(config.routes.values())
+        self._facts = Facts(price_book(config), wall() - clock())
+        self._driver = Driver(self._adapters.of, clock, self._deliver)
+
+    @classmethod
+    def from_file(cls, path: str | Path, **options: Any) -> Self:
+        """Read a config file. Raises `ConfigError` with every complaint at once."""
+        return cls(load_config(path), **options)
+
+    @classmethod
+    def from_dict(cls, mapping: Mapping[str, Any], **options: Any) -> Self:
+        """The same from a mapping of the same shape."""
+        return cls(config_from_dict(mapping), **options)
+
+    @overload
+    async def acompletion(
+        self,
+        route: str,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        stream: Literal[True],
+        deadline_s: float | None = None,
+        **arguments: Any,
+    ) -> Stream: ...
+
+    @overload
+    async def acompletion(
+        self,
+        route: str,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        stream: bool = False,
+        deadline_s: float | None = None,
+        **arguments: Any,
+    ) -> Any: ...
+
+    async def acompletion(
+        self,
+        route: str,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        stream: bool = False,
+        deadline_s: float | None = None,
+        **arguments: Any,
+    ) -> Any:
+        """A chat completion: litellm's arguments, with a route's name in place of a model.
+
+        Returns litellm's reply, untouched, with the story of the call as `reply.failover`; or, with
+        `stream=True`, once the first token is there, an async iterator of litellm's chunks. Raises a
+        `CallError`; the provider's own exception is its `__cause__`.
+        """
+        payload = {"messages": messages, **arguments}
+        call = self._call(route, payload, stream=stream, deadline_s=deadline_s)
+        errand = Errand("completion", payload)
+        if stream:
+            return await Stream(self._driver, call, errand).open()
+        answer = await self._driver.run(call, errand)
+        return with_record(answer.value, call.story(self._clock()))
+
+    async def acall(self, route: str, *, deadline_s: float | None = None, **arguments: Any) -> Reply:
+        """Any other API: the route's targets are plain callables, called with these arguments.
+
+        Returns what the callable returned as `value`, with the story of the call as `failover`.
+        """
+        call = self._call(route, arguments, stream=False, deadline_s=deadline_s)
+        answer = await self._driver.run(call, Errand("call", arguments))
+        return Reply(answer.value, call.story(self._clock()))
+
+    def decide(self, route: str, messages: Sequence[Mapping[str, Any]] = (), **arguments: Any) -> Decision:
+        """The decision for such a request now, explained; nothing is sent and nothing is learned."""
+        request = self._request({"messages": messages, **arguments}, stream=False, deadline_s=None)
+        return decide(
+            self._route(route), request, self._learned, self._facts, self._clock(), self._rng
+        )
+
+    def snapshot(self) -> Snapshot:
+        """Breakers, cooldowns, latencies, in-flight counts and prices in force, as of now."""
+        return snapshot(self._learned, self._facts, self._clock())
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` with every event from now on; returns a function that ends it.
+
+        Events are delivered after each step of a call, outside of any decision. A listener that
+        raises is logged and harms nobody.
+        """
+        self._listeners.append(listener)
+        self._learned.record = self._outbox.append
+
+        def unsubscribe() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+            if not self._listeners:
+                self._learned.record = None
+
+        return unsubscribe
+
+    async def aclose(self) -> None:
+        """Close every connection of this router."""
+        await self._adapters.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def _call(
+        self, route: str, payload: Mapping[str, Any], *, stream: bool, deadline_s: float | None
+    ) -> Call:
+        request = self._request(payload, stream=stream, deadline_s=deadline_s)
+        return Call(
+            request, self._route(route), self._learned, self._facts, self._rng, self._learned.record
+        )
+
+    def _request(self, payload: Mapping[str, Any], *, stream: bool, deadline_s: float | None) -> Request:
+        return Request(
+            id=str(next(self._ids)),
+            tokens_in=tokens_in(payload),
+            tokens_out=payload.get("max_completion_tokens") or payload.get("max_tokens"),
+            stream=stream,
+            deadline_s=deadline_s,
+        )
+
+    def _route(self, name: str) -> Route:
+        try:
+            return self.config.routes[name]
+        except KeyError:
+            known = ", ".join(sorted(self.config.routes))
+            what = f"no route is named so; the config has: {known}"
+            raise ConfigError([Complaint(str(self.config.source), 0, f"route {name!r}", what)]) from None
+
+    def _deliver(self) -> None:
+        while self._outbox:
+            event = self._outbox.popleft()
+            for listener in tuple(self._listeners):
+                try:
+                    listener(event)
+                except Exception:
+                    _log.exception("a listener raised on %s; it harms nobody", event.event)
