@@ -150,8 +150,18 @@ class InjectionEnded:
     selector: str
 
 
+@dataclass(frozen=True, slots=True)
+class PriceInForce:
+    """From now on a target costs so many nano-dollars per million tokens."""
+
+    event: ClassVar[str] = "price_in_force"
+    at_s: float
+    target: str
+    input_nusd_per_mtok: int
+    output_nusd_per_mtok: int
+
+
 CallEvent = CallStarted | AttemptStarted | FirstTokenReceived | AttemptEnded | WaitStarted | CallEnded
 LearnedEvent = BreakerChanged | CooldownStarted | TargetRetired
-WorldEvent = InjectionStarted | InjectionEnded
+WorldEvent = InjectionStarted | InjectionEnded | PriceInForce
 Event = CallEvent | LearnedEvent | WorldEvent
-__all__ = ["Outcome", "Reason", *(kind.__name__ for kind in Event.__args__)]

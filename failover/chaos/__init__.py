@@ -1,0 +1,1 @@
+"""The harness: recorded traffic, virtual time, seeded injections, and a judge."""

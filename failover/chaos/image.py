@@ -1,0 +1,41 @@
+"""The wire image: what one attempt meets, before any client or classifier has seen it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import inf
+
+from failover.adapters.wire import ConnectionFault, WireReply
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Image:
+    """A response, or how the connection ended without one. Compared by identity: images are shared.
+
+    `origin` says where it came from: an episode, an injection, or made up.
+    """
+
+    origin: str
+    reply: WireReply | None = None
+    fault: ConnectionFault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One attempt's image and its timing, in seconds from the send. `inf`: it never comes."""
+
+    image: Image
+    first_token_s: float
+    total_s: float
+
+    def replied(self, image: Image, after_s: float) -> Exchange:
+        """The same attempt, answered otherwise: `image` arrives whole after `after_s`."""
+        if image.fault is ConnectionFault.HANG:
+            return Exchange(image, inf, inf)
+        return Exchange(image, after_s, after_s)
+
+    def slowed(self, factor: float, first_token_extra_s: float) -> Exchange:
+        """The same answer, later."""
+        first_token_s = self.first_token_s * factor + first_token_extra_s
+        total_s = first_token_s + (self.total_s - self.first_token_s) * factor
+        return replace(self, first_token_s=first_token_s, total_s=total_s)

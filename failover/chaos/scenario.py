@@ -1,0 +1,122 @@
+"""Scenario files: a story with a route, a workload, injections and expectations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from failover.chaos.injections import AnyInjection
+from failover.documents import Complaints, Document, Section, read_document
+
+
+class Arrivals(StrEnum):
+    """When requests come."""
+
+    CONSTANT = "constant"
+    POISSON = "poisson"
+
+
+class Workload(Section):
+    """Which requests arrive when: `rate_per_s` of them for `for_s` seconds of virtual time.
+
+    `tokens_in` and `tokens_out` set the size of every request and reply; left out, the recorded ones
+    count. `stream` asks for streamed replies.
+    """
+
+    route: str
+    rate_per_s: float = Field(gt=0.0, le=10_000.0)
+    for_s: float = Field(gt=0.0)
+    arrivals: Arrivals = Arrivals.POISSON
+    tokens_in: int | None = Field(default=None, ge=0)
+    tokens_out: int | None = Field(default=None, ge=0)
+    stream: bool = False
+    deadline_s: float | None = Field(default=None, gt=0.0)
+
+
+class Sometimes(StrEnum):
+    """What must have happened at least once, or the drill showed nothing."""
+
+    BREAKER_OPENED = "breaker_opened"
+    BREAKER_CLOSED = "breaker_closed"
+    PROBE = "probe"
+    FALLBACK = "fallback"
+    RETRY = "retry"
+    LAST_RESORT = "last_resort"
+    WAIT = "wait"
+    COOLDOWN = "cooldown"
+    RETIRED = "retired"
+
+
+class Expectations(Section):
+    """What must hold in this scenario, beside the invariants. Shares are fractions of one."""
+
+    success_ratio_min: float | None = Field(default=None, ge=0.0, le=1.0)
+    regret_success_ratio_max: float | None = Field(default=None, ge=0.0, le=1.0)
+    latency_p95_max_s: float | None = Field(default=None, gt=0.0)
+    first_token_p95_max_s: float | None = Field(default=None, gt=0.0)
+    cost_per_1k_max_usd: float | None = Field(default=None, ge=0.0)
+    amplification_max: float | None = Field(default=None, ge=1.0)
+    detected_within_s: float | None = Field(default=None, gt=0.0)
+    recovered_within_s: float | None = Field(default=None, gt=0.0)
+    served_share_min: Mapping[str, float] = Field(default_factory=dict)
+    served_share_max: Mapping[str, float] = Field(default_factory=dict)
+    sometimes: tuple[Sometimes, ...] = ()
+
+
+class SteadyState(Section):
+    """Normal behaviour, which must hold before the first injection for a drill to show anything."""
+
+    success_ratio_min: float = Field(default=0.99, ge=0.0, le=1.0)
+    requests_min: int = Field(default=20, ge=1)
+
+
+class ScenarioSection(Section):
+    """The file's shape. Paths are relative to the file."""
+
+    title: str = Field(min_length=1)
+    config: str
+    cassettes: str | None = None
+    when_cassettes_absent: Literal["refuse", "skip"] = "refuse"
+    modes: tuple[Literal["simulate", "replay"], ...] = ("simulate", "replay")
+    workload: Workload
+    inject: tuple[AnyInjection, ...] = ()
+    steady_state: SteadyState = SteadyState()
+    expect: Expectations = Expectations()
+
+
+class Scenario:
+    """A scenario with the place it was read from. `name` is the file's name without its ending."""
+
+    def __init__(self, section: ScenarioSection, path: Path) -> None:
+        self.title = section.title
+        self.path = path
+        self.name = path.stem
+        self.config_path = path.parent / section.config
+        self.cassettes_path = None if section.cassettes is None else path.parent / section.cassettes
+        self.when_cassettes_absent = section.when_cassettes_absent
+        self.modes = section.modes
+        self.workload = section.workload
+        self.injections = section.inject
+        self.steady_state = section.steady_state
+        self.expect = section.expect
+
+
+def load_scenario(path: Path) -> Scenario:
+    """The scenario in the YAML file at `path`; raises `ConfigError` with every complaint at once."""
+    return Scenario(read_document(path, ScenarioSection, _check), path)
+
+
+def scenario_json_schema() -> dict[str, Any]:
+    """The JSON Schema of a scenario file, for editors."""
+    return ScenarioSection.model_json_schema()
+
+
+def _check(section: ScenarioSection, document: Document, complaints: Complaints) -> None:
+    for index, injection in enumerate(section.inject):
+        if injection.at_s >= section.workload.for_s:
+            what = f"begins after the workload, which ends at {section.workload.for_s:g} s"
+            complaints.add(document, ("inject", index, "at_s"), what)
