@@ -18,6 +18,7 @@ from failover.core.call import Call
 from failover.core.decide import Facts, decide
 from failover.core.events import Event
 from failover.core.learned import Learned
+from failover.core.prices import PriceBook
 from failover.core.vocabulary import Decision, Request, Route
 from failover.driver import Driver, Errand
 from failover.errors import Complaint, ConfigError
@@ -36,7 +37,7 @@ class Router:
 
     Build it with `from_file` or `from_dict`; use it from one event loop; close it with `aclose` or
     an `async with` block. `adapter` replaces litellm, `clock`, `wall` and `rng` replace time and
-    chance: that is how drills run this very object in virtual time.
+    chance, `prices` replaces the price book: that is how drills run this very object in virtual time.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Router:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         rng: Callable[[], float] = random.random,
+        prices: PriceBook | None = None,
     ) -> None:
         self.config = config
         self._clock = clock
@@ -57,18 +59,30 @@ class Router:
         self._ids = itertools.count(1)
         self._adapters = AssignedAdapters(config.targets.values(), callables or {}, adapter)
         self._learned = Learned(config.routes.values())
-        self._facts = Facts(price_book(config), wall() - clock())
+        self._facts = Facts(price_book(config) if prices is None else prices, wall() - clock())
         self._driver = Driver(self._adapters.of, clock, self._deliver)
 
     @classmethod
-    def from_file(cls, path: str | Path, **options: Any) -> Self:
-        """Read a config file. Raises `ConfigError` with every complaint at once."""
-        return cls(load_config(path), **options)
+    def from_file(
+        cls, path: str | Path, callables: Mapping[str, Callable[..., Any]] | None = None, **options: Any
+    ) -> Self:
+        """Read a config file. Raises `ConfigError` with every complaint at once.
+
+        `callables` are the plain functions of targets by name; the options are those of the class.
+        """
+        callables = callables or {}
+        return cls(load_config(path, callables=callables), callables=callables, **options)
 
     @classmethod
-    def from_dict(cls, mapping: Mapping[str, Any], **options: Any) -> Self:
+    def from_dict(
+        cls,
+        mapping: Mapping[str, Any],
+        callables: Mapping[str, Callable[..., Any]] | None = None,
+        **options: Any,
+    ) -> Self:
         """The same from a mapping of the same shape."""
-        return cls(config_from_dict(mapping), **options)
+        callables = callables or {}
+        return cls(config_from_dict(mapping, callables=callables), callables=callables, **options)
 
     @overload
     async def acompletion(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import Field
 
 from failover.chaos.injections import AnyInjection
-from failover.documents import Complaints, Document, Section, read_document
+from failover.documents import Complaints, Document, Place, Section, load_document, validate
+from failover.errors import Complaint
 
 
 class Arrivals(StrEnum):
@@ -91,7 +92,8 @@ class ScenarioSection(Section):
 class Scenario:
     """A scenario with the place it was read from. `name` is the file's name without its ending."""
 
-    def __init__(self, section: ScenarioSection, path: Path) -> None:
+    def __init__(self, section: ScenarioSection, path: Path, document: Document) -> None:
+        self._document = document
         self.title = section.title
         self.path = path
         self.name = path.stem
@@ -104,10 +106,22 @@ class Scenario:
         self.steady_state = section.steady_state
         self.expect = section.expect
 
+    def complaint(self, place: Place, what: str) -> Complaint:
+        """Something wrong at `place` of the file, found out when it met a config."""
+        where = ".".join(map(str, place))
+        return Complaint(self._document.file, self._document.line(place), where, what)
+
 
 def load_scenario(path: Path) -> Scenario:
     """The scenario in the YAML file at `path`; raises `ConfigError` with every complaint at once."""
-    return Scenario(read_document(path, ScenarioSection, _check), path)
+    complaints = Complaints()
+    document = load_document(path, complaints)
+    section = validate(document, ScenarioSection, complaints) if document else None
+    if document and section:
+        _check(section, document, complaints)
+    complaints.raise_if_any()
+    # Without complaints there are both.
+    return Scenario(cast("ScenarioSection", section), path, cast("Document", document))
 
 
 def scenario_json_schema() -> dict[str, Any]:

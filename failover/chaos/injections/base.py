@@ -27,13 +27,13 @@ class Injection(Section):
     """A change of the world. Subclasses name their `kind` and override what they change.
 
     Exactly one selector names what is hit, by a fault domain, with `*` as a wildcard. It begins at
-    `at_s`, lasts `for_s` (left out: for ever), and hits `share` of the attempts, the share growing
-    evenly over the first `ramp_s`. `sticky: account` hits always the same credentials instead of a
-    share of the requests.
+    `at_s`, lasts `for_s` (left out: for ever), and hits `share` of the attempts; with `ramp_s` the
+    share grows evenly from nothing over that time.
     """
 
     is_fault: ClassVar[bool] = True
 
+    kind: str
     provider: str | None = None
     target: str | None = None
     model: str | None = None

@@ -1,0 +1,74 @@
+"""A transport that answers with images, beneath the real litellm."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import httpx
+
+from failover.adapters.wire import ConnectionFault
+from failover.chaos.image import Image
+
+PROMPT = [{"role": "user", "content": "ping"}]
+PAST_EVERY_LIMIT_S = 1e9
+
+
+class _AnyCredential(Mapping[str, str]):
+    """Every credential exists and opens nothing: nothing is sent anywhere."""
+
+    def __getitem__(self, name: str) -> str:
+        return "a-drill-needs-no-credential"
+
+    def __iter__(self) -> Any:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+ANY_CREDENTIAL = _AnyCredential()
+
+
+class ImageTransport(httpx.AsyncBaseTransport):
+    """Answers every request with one image, at once."""
+
+    def __init__(self, image: Image) -> None:
+        self._image = image
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The image as a response, or as the error that its fault raises."""
+        return await played(self._image, request, 0.0, 0.0)
+
+
+async def played(image: Image, request: httpx.Request, first_byte_s: float, body_s: float) -> httpx.Response:
+    """`image` on the running loop's clock: headers after `first_byte_s`, the body `body_s` later."""
+    if image.fault is ConnectionFault.HANG:
+        await asyncio.sleep(PAST_EVERY_LIMIT_S)
+    await asyncio.sleep(first_byte_s)
+    if image.fault is ConnectionFault.REFUSED:
+        raise httpx.ConnectError("injected: connection refused", request=request)
+    if image.reply is None:
+        raise httpx.ReadError("injected: connection reset", request=request)
+    reply = image.reply
+    headers = {name: value for name, value in reply.headers.items() if name not in DROPPED_HEADERS}
+    body = _Body(reply.body, body_s)
+    return httpx.Response(reply.status, headers=headers, stream=body, request=request)
+
+
+DROPPED_HEADERS = {"content-length", "content-encoding", "transfer-encoding"}
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, content: bytes, after_s: float) -> None:
+        self._content = content
+        self._after_s = after_s
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._after_s:
+            await asyncio.sleep(self._after_s)
+        yield self._content

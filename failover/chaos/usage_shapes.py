@@ -1,0 +1,66 @@
+"""Where each dialect tells the tokens of a reply, so that a workload can set their number."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from failover.adapters.wire import WireReply
+
+HOLDERS = {"usage", "usageMetadata", "tokens", "billed_units"}
+FIELDS_IN = {"prompt_tokens", "input_tokens", "promptTokenCount"}
+FIELDS_OUT = {"completion_tokens", "output_tokens", "candidatesTokenCount"}
+FIELDS_TOTAL = {"total_tokens", "totalTokenCount"}
+_EVENT = b"data:"
+
+
+def with_usage(reply: WireReply, tokens_in: int, tokens_out: int) -> WireReply:
+    """`reply` with its token counts set; cached, reasoning and other detailed counts are dropped.
+
+    A body that is neither JSON nor a stream of JSON events stays as it is.
+    """
+    try:
+        body = _changed(reply.body, tokens_in, tokens_out)
+    except ValueError:
+        return reply
+    headers = {name: value for name, value in reply.headers.items() if name != "content-length"}
+    return WireReply(reply.status, headers, body)
+
+
+def _changed(body: bytes, tokens_in: int, tokens_out: int) -> bytes:
+    if not body.lstrip().startswith((b"{", b"[")):
+        lines = body.split(b"\n")
+        return b"\n".join(_changed_line(line, tokens_in, tokens_out) for line in lines)
+    return json.dumps(_replaced(json.loads(body), tokens_in, tokens_out)).encode()
+
+
+def _changed_line(line: bytes, tokens_in: int, tokens_out: int) -> bytes:
+    content = line.removeprefix(_EVENT).strip()
+    if not line.startswith(_EVENT) or not content.startswith(b"{"):
+        return line
+    return b"data: " + json.dumps(_replaced(json.loads(content), tokens_in, tokens_out)).encode()
+
+
+def _replaced(value: Any, tokens_in: int, tokens_out: int) -> Any:
+    if isinstance(value, list):
+        return [_replaced(each, tokens_in, tokens_out) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _counts(each, tokens_in, tokens_out)
+        if name in HOLDERS and isinstance(each, dict)
+        else _replaced(each, tokens_in, tokens_out)
+        for name, each in value.items()
+    }
+
+
+def _counts(counts: dict[str, Any], tokens_in: int, tokens_out: int) -> dict[str, Any]:
+    numbers: dict[str, int] = {}
+    for name in counts:
+        if name in FIELDS_IN:
+            numbers[name] = tokens_in
+        elif name in FIELDS_OUT:
+            numbers[name] = tokens_out
+        elif name in FIELDS_TOTAL:
+            numbers[name] = tokens_in + tokens_out
+    return numbers

@@ -1,0 +1,170 @@
+"""`failover check CONFIG`: is it valid, and what can each route survive?"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from failover.core.vocabulary import FaultDomain, Policy, Route
+from failover.errors import ConfigError
+
+if TYPE_CHECKING:
+    from failover.config import Config
+
+HOLDS, DEVIATED, INVALID, INTERRUPTED = 0, 1, 2, 130
+
+Rows = Sequence[Sequence[str]]
+
+
+@click.command(name="check")
+@click.argument("config", type=click.Path(path_type=Path))
+def command(config: Path) -> None:
+    """Validate CONFIG and print what each route can and cannot survive.
+
+    Exit code: 0 when every route survives the loss of any single provider, 1 when one does not,
+    2 when CONFIG is invalid.
+    """
+    try:
+        code = _check(config)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+def _check(path: Path) -> int:
+    # pydantic loads here, so that `failover --help` stays quick.
+    from failover.config import load_config
+
+    try:
+        config = load_config(path)
+    except ConfigError as error:
+        count = len(error.complaints)
+        click.echo(f"{error}\n{path} is invalid: {count} complaint{'s' if count > 1 else ''}", err=True)
+        return INVALID
+    fragile = [route.name for route in config.routes.values() if not _report_route(route)]
+    for note in _notes(config):
+        click.echo(f"note: {note}")
+    if fragile:
+        click.echo(f"does not survive the loss of some single provider: {', '.join(fragile)}")
+        return DEVIATED
+    click.echo("every route survives the loss of any single provider")
+    return HOLDS
+
+
+def _report_route(route: Route) -> bool:
+    """Print one route; whether it survives the loss of any single provider."""
+    from failover.config.losses import single_losses, unnamed_domains
+
+    losses = single_losses(route)
+    _show(
+        f"route {route.name}, strategy {route.strategy}",
+        ("tier", "target", "provider", "region", "model or callable"),
+        list(_chain_rows(route)),
+    )
+    _show(f"policy of {route.name}", ("key", "value", ""), list(_policy_rows(route.policy)))
+    _show(
+        f"single losses of {route.name}",
+        ("loss of", "name", "survives", "targets left"),
+        [
+            (loss.domain.value, loss.name, "yes" if loss.survived else "NO", ", ".join(loss.left) or "none")
+            for loss in losses
+        ],
+    )
+    for domain, names in unnamed_domains(route).items():
+        click.echo(f"not judged: which {domain} these lie in is not said: {', '.join(names)}")
+    click.echo()
+    return all(loss.survived for loss in losses if loss.domain is FaultDomain.PROVIDER)
+
+
+def _chain_rows(route: Route) -> Iterator[tuple[str, ...]]:
+    for number, tier in enumerate(route.chain, start=1):
+        for target in tier:
+            what = target.model or target.callable
+            yield str(number), target.name, target.provider, target.region or "-", what
+
+
+def _policy_rows(policy: Policy) -> Iterator[tuple[str, str, str]]:
+    defaults = dict(_flat(Policy()))
+    for key, value in _flat(policy):
+        shown = (
+            "what is left of the deadline" if value is None else f"{value:g}" if _real(value) else str(value)
+        )
+        yield key, shown, "default" if value == defaults[key] else "set"
+
+
+def _real(value: object) -> bool:
+    return isinstance(value, float)
+
+
+def _flat(policy: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for field in fields(policy):
+        value = getattr(policy, field.name)
+        if is_dataclass(value):
+            yield from _flat(value, f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}", value
+
+
+def _notes(config: Config) -> Iterator[str]:
+    """What is no error and yet worth knowing before an outage tells."""
+    from failover.price_map import model_facts
+
+    targets = config.targets.values()
+    variables = dict.fromkeys(target.credential for target in targets if target.credential)
+    absent = [variable for variable in variables if not os.environ.get(variable)]
+    if absent:
+        yield f"environment variables that are not set: {', '.join(absent)}"
+    unpriced = [
+        target.name
+        for target in targets
+        if target.name not in config.prices and (target.callable or model_facts(target.model).price is None)
+    ]
+    if unpriced:
+        yield f"targets whose price is unknown, here and in litellm's map: {', '.join(unpriced)}"
+    routed = {target.name for route in config.routes.values() for target in route.targets()}
+    idle = [name for name in config.targets if name not in routed]
+    if idle:
+        yield f"targets that are on no route: {', '.join(idle)}"
+    hasty = [
+        route.name for route in config.routes.values() if route.policy.attempts == 1 < len(route.targets())
+    ]
+    if hasty:
+        yield f"one attempt in a call, so that no call falls back: {', '.join(hasty)}"
+    if config.cassettes is not None and not config.cassettes.is_dir():
+        yield f"the folder of cassettes does not exist: {config.cassettes}"
+
+
+def _show(title: str, headings: Sequence[str], rows: Rows) -> None:
+    """A table: drawn where people look, plain lines elsewhere."""
+    if sys.stdout.isatty() and find_spec("rich"):
+        _draw(title, headings, rows)
+        return
+    click.echo(title)
+    for line in _aligned(headings, rows):
+        click.echo(f"  {line}")
+
+
+def _draw(title: str, headings: Sequence[str], rows: Rows) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left")
+    for heading in headings:
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row), style="red" if "NO" in row else None)
+    Console().print(table)
+
+
+def _aligned(headings: Sequence[str], rows: Rows) -> Iterable[str]:
+    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+    for row in (headings, *rows):
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -1,0 +1,143 @@
+"""A config file as frozen objects of the core: every complaint at once, with file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from failover.config.checks import check_config
+from failover.config.json_schema import config_json_schema
+from failover.config.schema import ConfigSection, PolicySection, Price, Provider, RouteSection, TargetSection
+from failover.core.prices import DatedPrice
+from failover.core.vocabulary import (
+    BackoffPolicy,
+    BreakerPolicy,
+    Policy,
+    RetryBudgetPolicy,
+    Route,
+    Target,
+    Tiers,
+)
+from failover.documents import Complaints, Document, Source, load_document, validate
+
+__all__ = ["LOCAL_PROVIDER", "Config", "config_from_dict", "config_json_schema", "load_config"]
+
+LOCAL_PROVIDER = "local"
+"""The provider of a callable that names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Targets and routes by name, prices by target's name, and where both were read from.
+
+    `prices` holds only the targets whose price the config tells, in the order they are listed: of
+    several in force the last wins. `source` is the file's name, `<dict>` for a mapping.
+    """
+
+    targets: Mapping[str, Target]
+    routes: Mapping[str, Route]
+    prices: Mapping[str, tuple[DatedPrice, ...]]
+    cassettes: Path | None = None
+    source: str = ""
+
+
+def load_config(path: str | Path, *, callables: Collection[str] = ()) -> Config:
+    """The config in the YAML file at `path`; raises `ConfigError` with every complaint.
+
+    `callables` names the functions that are handed over in Python: a target of such a name is one.
+    """
+    return _config(Path(path), callables)
+
+
+def config_from_dict(mapping: Mapping[str, Any], *, callables: Collection[str] = ()) -> Config:
+    """The same from a mapping; raises `ConfigError`, whose complaints name no line."""
+    return _config(mapping, callables)
+
+
+def _config(source: Source, callables: Collection[str]) -> Config:
+    complaints = Complaints()
+    document = load_document(source, complaints)
+    section = validate(document, ConfigSection, complaints) if document else None
+    if document and section:
+        check_config(section, document, complaints, callables)
+    complaints.raise_if_any()
+    # Without complaints there are both.
+    return _built(cast("ConfigSection", section), cast("Document", document))
+
+
+def _built(section: ConfigSection, document: Document) -> Config:
+    targets = {
+        name: _target(name, target, section.providers.get(target.provider or LOCAL_PROVIDER, Provider()))
+        for name, target in section.targets.items()
+    }
+    return Config(
+        targets=targets,
+        routes={name: _route(name, route, targets) for name, route in section.routes.items()},
+        prices={
+            name: _prices(target.prices)
+            for name, target in section.targets.items()
+            if target.prices is not None
+        },
+        cassettes=None if section.cassettes is None else (document.folder or Path()) / section.cassettes,
+        source=document.file,
+    )
+
+
+def _target(name: str, section: TargetSection, provider: Provider) -> Target:
+    """What the target says itself goes before what its provider says for all."""
+    function = section.callable or ("" if section.model else name)
+    return Target(
+        name=name,
+        provider=section.provider or LOCAL_PROVIDER,
+        model=section.model or "",
+        region=section.region or provider.region or "",
+        credential=section.credential or provider.credential or "",
+        cloud=section.cloud or provider.cloud or "",
+        edge=section.edge or provider.edge or "",
+        api_base=section.api_base or provider.api_base or "",
+        callable=function,
+        context_window_tokens=section.context_window_tokens,
+        tokens_per_minute=section.limits.tpm,
+        requests_per_minute=section.limits.rpm,
+    )
+
+
+def _prices(section: Price | list[Price]) -> tuple[DatedPrice, ...]:
+    return tuple(
+        DatedPrice(
+            input_nusd_per_mtok=price.input_usd_per_mtok,
+            output_nusd_per_mtok=price.output_usd_per_mtok,
+            valid_from_s=price.valid_from,
+            valid_to_s=price.valid_to,
+        )
+        for price in (section if isinstance(section, list) else [section])
+    )
+
+
+def _route(name: str, section: RouteSection, targets: Mapping[str, Target]) -> Route:
+    return Route(
+        name=name,
+        chain=_chain(section.chain, targets),
+        strategy=section.strategy,
+        policy=_policy(section.policy),
+    )
+
+
+def _chain(section: list[str] | list[list[str]], targets: Mapping[str, Target]) -> Tiers:
+    names = [name for name in section if isinstance(name, str)]
+    tiers = [names] if names else [tier for tier in section if isinstance(tier, list)]
+    return tuple(tuple(targets[name] for name in tier) for tier in tiers)
+
+
+def _policy(section: PolicySection) -> Policy:
+    plain = section.model_dump()
+    return Policy(
+        **{
+            **plain,
+            "backoff": BackoffPolicy(**plain["backoff"]),
+            "retry_budget": RetryBudgetPolicy(**plain["retry_budget"]),
+            "breaker": BreakerPolicy(**plain["breaker"]),
+        }
+    )

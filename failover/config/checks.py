@@ -1,0 +1,111 @@
+"""What is wrong with a config although each part of it, alone, is right."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from math import inf
+
+from failover.config.schema import ConfigSection, PolicySection, Price, RouteSection, TargetSection
+from failover.documents import Complaints, Document, Place, ending, shown
+
+
+def check_config(
+    section: ConfigSection, document: Document, complaints: Complaints, callables: Collection[str] = ()
+) -> None:
+    """Add every complaint about parts that do not fit together.
+
+    `callables` names the functions handed over in Python, which a target may be without saying so.
+    """
+    for name, target in section.targets.items():
+        _check_target(name, target, document, complaints, callables)
+        _check_prices(target, ("targets", name, "prices"), document, complaints)
+    for name, route in section.routes.items():
+        _check_chain(route, ("routes", name, "chain"), document, complaints)
+        _check_policy(route.policy, ("routes", name, "policy"), document, complaints)
+
+
+def _check_target(
+    name: str, target: TargetSection, document: Document, complaints: Complaints, callables: Collection[str]
+) -> None:
+    place: Place = ("targets", name)
+    function = target.callable is not None or name in callables
+    # A key whose value was refused is there all the same.
+    written = document.names(*place)
+    if target.model is not None and function:
+        complaints.add(document, place, "names both a model and a callable: one target is one of them")
+    elif not function and not {"model", "callable"} & set(written):
+        complaints.add(document, place, "the key 'model' is missing (or 'callable', for a plain function)")
+    known = document.names("providers")
+    if target.provider is not None and target.provider not in known:
+        what = f"unknown provider {shown(target.provider)}{ending(target.provider, known)}"
+        if not known:
+            what += "; name it under 'providers', with its credential"
+        complaints.add(document, (*place, "provider"), what)
+    elif "provider" not in written and not function and "callable" not in written:
+        complaints.add(document, place, f"the key 'provider' is missing{ending('', known)}")
+
+
+def _check_prices(target: TargetSection, place: Place, document: Document, complaints: Complaints) -> None:
+    if complaints.blames(document, place):
+        return
+    one = isinstance(target.prices, Price)
+    prices = [target.prices] if isinstance(target.prices, Price) else target.prices or []
+    for position, price in enumerate(prices):
+        here = place if one else (*place, position)
+        starts_s, ends_s = _period(price)
+        if starts_s >= ends_s:
+            complaints.add(document, (*here, "valid_to"), "must be later than valid_from")
+            continue
+        for later in range(position + 1, len(prices)):
+            other_starts_s, other_ends_s = _period(prices[later])
+            if other_starts_s <= starts_s and ends_s <= other_ends_s:
+                what = (
+                    f"is never in force: price {later} covers its whole period, and the last one listed wins"
+                )
+                complaints.add(document, here, what)
+                break
+
+
+def _period(price: Price) -> tuple[float, float]:
+    starts_s = -inf if price.valid_from is None else price.valid_from
+    return starts_s, inf if price.valid_to is None else price.valid_to
+
+
+def _check_chain(route: RouteSection, place: Place, document: Document, complaints: Complaints) -> None:
+    known = document.names("targets")
+    seen: set[str] = set()
+    for inner, name in _chained(route):
+        if name not in known:
+            what = f"unknown target {shown(name)}{ending(name, known)}"
+            complaints.add(document, (*place, *inner), what)
+        elif name in seen:
+            complaints.add(document, (*place, *inner), f"the target {shown(name)} stands twice in this chain")
+        seen.add(name)
+
+
+def _chained(route: RouteSection) -> Iterator[tuple[Place, str]]:
+    for position, item in enumerate(route.chain):
+        if isinstance(item, str):
+            yield (position,), item
+        else:
+            yield from (((position, inner), name) for inner, name in enumerate(item))
+
+
+def _check_policy(policy: PolicySection, place: Place, document: Document, complaints: Complaints) -> None:
+    def at_most(lesser: Place, greater: Place, least: float | None, most: float) -> None:
+        places = ((*place, *lesser), (*place, *greater))
+        written = [one for one in places if document.at(one) is not None]
+        if not written or least is None or least <= most or complaints.blames(document, *places):
+            return
+        default = "" if places[1] in written else " (its default)"
+        what = f"{'.'.join(map(str, lesser))} is {shown(least)}, more than "
+        what += f"{'.'.join(map(str, greater))}: {shown(most)}{default}"
+        complaints.add(document, written[0], what)
+
+    breaker, backoff = policy.breaker, policy.backoff
+    for key in ("attempt_s", "connect_s", "first_token_s", "idle_s"):
+        # A limit's default is cut to the deadline; one that was written is meant.
+        if key in policy.model_fields_set:
+            at_most((key,), ("deadline_s",), getattr(policy, key), policy.deadline_s)
+    at_most(("backoff", "initial_s"), ("backoff", "max_s"), backoff.initial_s, backoff.max_s)
+    at_most(("breaker", "open_s"), ("breaker", "open_max_s"), breaker.open_s, breaker.open_max_s)

@@ -1,0 +1,250 @@
+"""The schema of a config file: its keys, their ranges, and what each is for."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag
+
+from failover.config.values import (
+    Address,
+    CallableName,
+    Credential,
+    Folder,
+    Instant,
+    Name,
+    Seconds,
+    Share,
+    Text,
+    UsdPerMtok,
+    WaitSeconds,
+    Whole,
+)
+from failover.core.vocabulary import LastResort, OnContentFiltered, Policy
+from failover.documents import NOT_YET, Section
+
+DEFAULTS = Policy()
+"""The only place defaults come from."""
+
+LATER_STRATEGIES = frozenset({"weighted", "least_busy", "headroom", "balanced"})
+
+_CREDENTIAL_HINT = "name the variable that holds it instead: 'credential: env:NAME'"
+_KEY_HINTS = MappingProxyType(dict.fromkeys(("api_key", "key", "token", "secret"), _CREDENTIAL_HINT))
+_GOVERNANCE = frozenset(
+    {"terms", "data_classes", "data_class", "budgets", "budget", "lifecycle", "residency", "tags"}
+)
+
+
+class Backoff(Section):
+    """Full-jitter waits before the same target is asked again."""
+
+    initial_s: WaitSeconds = Field(default=DEFAULTS.backoff.initial_s, description="Longest first wait.")
+    max_s: WaitSeconds = Field(default=DEFAULTS.backoff.max_s, description="Longest wait of all.")
+
+
+class RetryBudget(Section):
+    """The allowance that retries and further fallbacks of a route draw on."""
+
+    share: float = Field(
+        default=DEFAULTS.retry_budget.share,
+        strict=True,
+        ge=0,
+        le=1,
+        description="Retries per request, at most.",
+    )
+    floor_per_s: float = Field(
+        default=DEFAULTS.retry_budget.floor_per_s,
+        strict=True,
+        ge=0,
+        le=1000,
+        description="Retries per second allowed however few the requests.",
+    )
+
+
+class Breaker(Section):
+    """When a target's breaker opens, and for how long."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"ramp_s"})
+
+    failures: Whole = Field(
+        default=DEFAULTS.breaker.failures, description="Opens on so many failures in a row."
+    )
+    failure_share: Share = Field(
+        default=DEFAULTS.breaker.failure_share, description="Opens on this share of failures in the window."
+    )
+    slow_share: Share = Field(
+        default=DEFAULTS.breaker.slow_share, description="Opens on this share of slow attempts in the window."
+    )
+    slow_s: Seconds = Field(default=DEFAULTS.breaker.slow_s, description="First token later than this: slow.")
+    window_s: Seconds = Field(
+        default=DEFAULTS.breaker.window_s, description="Length of the window of both shares."
+    )
+    min_requests: Whole = Field(
+        default=DEFAULTS.breaker.min_requests,
+        description="Fewer attempts in the window open nothing by share.",
+    )
+    open_s: Seconds = Field(default=DEFAULTS.breaker.open_s, description="Open time at the first opening.")
+    open_max_s: Seconds = Field(
+        default=DEFAULTS.breaker.open_max_s,
+        description="Longest open time; it doubles with each opening in a row.",
+    )
+    probes: Annotated[int, Field(strict=True, ge=1, le=100)] = Field(
+        default=DEFAULTS.breaker.probes, description="Attempts let through at a time while half-open."
+    )
+
+
+class PolicySection(Section):
+    """The limits of a route."""
+
+    later: ClassVar[frozenset[str]] = _GOVERNANCE | {
+        "hedge",
+        "stream_recovery",
+        "delivery",
+        "stream_upstream",
+        "on_wrong_model",
+        "on_unsound_tool_call",
+        "max_cost_usd",
+    }
+
+    deadline_s: Seconds = Field(
+        default=DEFAULTS.deadline_s, description="Time of a whole call, all attempts included."
+    )
+    attempt_s: Seconds | None = Field(
+        default=DEFAULTS.attempt_s, description="Time of one attempt; left out, what is left of the deadline."
+    )
+    connect_s: Seconds = Field(default=DEFAULTS.connect_s, description="Time to connect.")
+    first_token_s: Seconds = Field(default=DEFAULTS.first_token_s, description="Time to the first token.")
+    idle_s: Seconds = Field(default=DEFAULTS.idle_s, description="Time between two pieces of a stream.")
+    attempts: Annotated[int, Field(strict=True, ge=1, le=100)] = Field(
+        default=DEFAULTS.attempts, description="Most attempts in one call."
+    )
+    backoff: Backoff = Backoff()
+    retry_budget: RetryBudget = RetryBudget()
+    breaker: Breaker = Breaker()
+    on_content_filtered: OnContentFiltered = Field(
+        default=DEFAULTS.on_content_filtered,
+        description="Whether a safety refusal may go to the next target.",
+    )
+    last_resort: LastResort = Field(
+        default=DEFAULTS.last_resort, description="What a call does when every target is away for now."
+    )
+
+
+class Provider(Section):
+    """An organisation's API; its targets inherit what they do not say themselves."""
+
+    later: ClassVar[frozenset[str]] = _GOVERNANCE
+    hints: ClassVar[MappingProxyType[str, str]] = _KEY_HINTS
+
+    credential: Credential | None = None
+    edge: Text | None = Field(default=None, description="What carries its traffic in front, say a CDN.")
+    cloud: Text | None = Field(default=None, description="The cloud it runs in.")
+    region: Text | None = None
+    api_base: Address | None = None
+
+
+class TargetLimits(Section):
+    """What the provider lets this target take."""
+
+    rpm: Whole | None = Field(default=None, description="Requests per minute.")
+    tpm: Whole | None = Field(default=None, description="Tokens per minute.")
+
+
+class Price(Section):
+    """What a target costs, and when."""
+
+    later: ClassVar[frozenset[str]] = frozenset(
+        {
+            "cached_input_usd_per_mtok",
+            "batch_input_usd_per_mtok",
+            "batch_output_usd_per_mtok",
+            "tiers",
+            "peak",
+            "region_multipliers",
+            "announced",
+            "cancelled",
+        }
+    )
+
+    input_usd_per_mtok: UsdPerMtok
+    output_usd_per_mtok: UsdPerMtok
+    valid_from: Instant | None = Field(default=None, description="From then on; left out, since ever.")
+    valid_to: Instant | None = Field(default=None, description="Until just before then; left out, for ever.")
+
+
+def _price_branch(value: Any) -> str:
+    return "dated" if isinstance(value, (list, tuple)) else "one"
+
+
+Prices = Annotated[
+    Annotated[Price, Tag("one")] | Annotated[list[Price], Field(min_length=1), Tag("dated")],
+    Discriminator(_price_branch),
+]
+
+
+class TargetSection(Section):
+    """Provider + model + region + credential: what is ranked, sent to, priced and broken."""
+
+    later: ClassVar[frozenset[str]] = _GOVERNANCE | {"successor", "weight"}
+    hints: ClassVar[MappingProxyType[str, str]] = _KEY_HINTS
+
+    provider: Name | None = Field(default=None, description="A key of `providers`; `local` for a callable.")
+    model: Text | None = Field(default=None, description="As litellm names it: `anthropic/claude-sonnet-5`.")
+    callable: CallableName | None = Field(
+        default=None, description="A plain function: `package.module:function`."
+    )
+    region: Text | None = None
+    credential: Credential | None = None
+    cloud: Text | None = None
+    edge: Text | None = None
+    api_base: Address | None = None
+    context_window_tokens: Whole | None = Field(
+        default=None, description="Longest prompt and answer together."
+    )
+    limits: TargetLimits = TargetLimits()
+    prices: Prices | None = None
+
+
+def _chain_branch(value: Any) -> str:
+    tiers = isinstance(value, (list, tuple)) and any(isinstance(item, (list, tuple)) for item in value)
+    return "tiers" if tiers else "names"
+
+
+_Names = Annotated[list[Name], Field(min_length=1)]
+Chain = Annotated[
+    Annotated[_Names, Tag("names")] | Annotated[list[_Names], Field(min_length=1), Tag("tiers")],
+    Discriminator(_chain_branch),
+]
+
+
+def _built_strategy(value: Any) -> Any:
+    if isinstance(value, str) and value in LATER_STRATEGIES:
+        message = f"the strategy '{value}' {NOT_YET}"
+        raise ValueError(message)
+    return value
+
+
+class RouteSection(Section):
+    """The name callers ask for."""
+
+    later: ClassVar[frozenset[str]] = _GOVERNANCE | {"delivery", "stream_recovery", "hedge"}
+
+    chain: Chain = Field(description="Targets in order: one tier, or a list of tiers.")
+    strategy: Annotated[Literal["priority", "cost", "latency"], BeforeValidator(_built_strategy)] = Field(
+        default="priority", description="How targets of one tier are ranked."
+    )
+    policy: PolicySection = PolicySection()
+
+
+class ConfigSection(Section):
+    """A failover config: providers, targets, routes."""
+
+    later: ClassVar[frozenset[str]] = _GOVERNANCE | {"ledger", "catalogue", "price_book", "state"}
+
+    providers: dict[Name, Provider] = Field(default_factory=dict)
+    targets: Annotated[dict[Name, TargetSection], Field(min_length=1)]
+    routes: Annotated[dict[Name, RouteSection], Field(min_length=1)]
+    cassettes: Folder | None = Field(
+        default=None, description="Folder of cassettes, from the config's own folder."
+    )
