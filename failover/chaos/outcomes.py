@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import failover.adapters
-from failover.adapters.seam import Outbound
+from failover.adapters.seam import Adapter, Outbound
 from failover.chaos.image import Image
 from failover.core.failures import Failure, FailureKind, Phase
 from failover.core.vocabulary import Limits, Target, Usage
@@ -26,6 +26,7 @@ from failover.core.vocabulary import Limits, Target, Usage
 Outcome = Usage | Failure
 """Tokens of a success (zeros where the reply does not tell), or the failure."""
 
+PROMPT = [{"role": "user", "content": "ping"}]
 _AMPLE = Limits(60.0, 60.0, 60.0, 60.0)
 
 
@@ -67,7 +68,7 @@ class Outcomes:
         stored = self._stored.get(key)
         if stored is not None:
             return _decoded(stored)
-        outcome = asyncio.run(_observe(target, image, stream=self._stream))
+        outcome = _observed(target, image, stream=self._stream)
         self._stored[key] = _encoded(outcome)
         self._added = True
         return outcome
@@ -80,11 +81,15 @@ class Outcomes:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-async def _observe(target: Target, image: Image, *, stream: bool) -> Outcome:
-    from failover.adapters.litellm import LitellmAdapter
-    from failover.chaos.playing import ANY_CREDENTIAL, PROMPT, ImageTransport
+def _observed(target: Target, image: Image, *, stream: bool) -> Outcome:
+    # The client libraries are loaded only where the cache does not know.
+    from failover.chaos.playing import image_adapter, litellm_quiet
 
-    adapter = LitellmAdapter(ImageTransport(image), ANY_CREDENTIAL)
+    with litellm_quiet():
+        return asyncio.run(_observe(image_adapter(image), target, stream=stream))
+
+
+async def _observe(adapter: Adapter, target: Target, *, stream: bool) -> Outcome:
     outbound = Outbound(target, "completion", {"messages": PROMPT}, _AMPLE)
     try:
         if not stream:

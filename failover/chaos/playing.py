@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 
+from failover.adapters.litellm import LitellmAdapter, load_litellm
 from failover.adapters.wire import ConnectionFault
 from failover.chaos.image import Image
 
-PROMPT = [{"role": "user", "content": "ping"}]
 PAST_EVERY_LIMIT_S = 1e9
 
 
@@ -34,14 +36,34 @@ class _AnyCredential(Mapping[str, str]):
 ANY_CREDENTIAL = _AnyCredential()
 
 
-class ImageTransport(httpx.AsyncBaseTransport):
-    """Answers every request with one image, at once."""
+@contextmanager
+def litellm_quiet() -> Iterator[None]:
+    """litellm prints a hint to standard output on every error, and logs each change of the loop.
 
+    In a drill errors are the point, so both are silenced for its time, and restored.
+    """
+    litellm: Any = load_litellm()
+    logger = logging.getLogger("LiteLLM")
+    before, level = litellm.suppress_debug_info, logger.level
+    litellm.suppress_debug_info = True
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        litellm.suppress_debug_info = before
+        logger.setLevel(level)
+
+
+def image_adapter(image: Image) -> LitellmAdapter:
+    """The shipping adapter, over a transport that answers every request with `image`, at once."""
+    return LitellmAdapter(_ImageTransport(image), ANY_CREDENTIAL)
+
+
+class _ImageTransport(httpx.AsyncBaseTransport):
     def __init__(self, image: Image) -> None:
         self._image = image
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The image as a response, or as the error that its fault raises."""
         return await played(self._image, request, 0.0, 0.0)
 
 

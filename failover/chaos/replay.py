@@ -15,7 +15,7 @@ import httpx
 from failover.adapters.litellm import LitellmAdapter
 from failover.adapters.seam import Answer, Outbound, Piece
 from failover.chaos.chance import Chance, Draws
-from failover.chaos.playing import ANY_CREDENTIAL, played
+from failover.chaos.playing import ANY_CREDENTIAL, litellm_quiet, played
 from failover.chaos.scenario import Workload
 from failover.chaos.virtual_loop import run_virtual
 from failover.chaos.workload import arrivals, messages
@@ -95,7 +95,8 @@ class Replay:
 
     def run(self, workload: Workload, at: list[tuple[float, Event]], unserved: Unserved) -> None:
         """Run to the end of the last call; arguments as in `Simulation.run`."""
-        run_virtual(self._run(workload, at, unserved))
+        with litellm_quiet():
+            run_virtual(self._run(workload, at, unserved))
 
     async def _run(self, workload: Workload, at: list[tuple[float, Event]], unserved: Unserved) -> None:
         loop = asyncio.get_running_loop()

@@ -91,7 +91,9 @@ class Call:
         self._deadline_s = now + self._allowed_s()
         self._learned.budgets[self.route.name].deposit()
         decision = decide(self.route, self.request, self._learned, self._facts, now, self._rng)
-        self._candidates = Candidates(self.route, decision, self._learned, self._deadline_s, self._rng)
+        self._candidates = Candidates(
+            self.route, decision, self._learned, self._deadline_s, self._rng, stream=self.request.stream
+        )
         self._logbook.call_started(decision, self._deadline_s, now)
         return self._advance(now)
 
@@ -144,6 +146,9 @@ class Call:
         policy = self.route.policy
         left_s = self._deadline_s - now
         total_s = left_s if policy.attempt_s is None else min(policy.attempt_s, left_s)
+        if policy.attempt_s is None and self._candidates.others_left(now):
+            # A silent target must not eat the time in which another one could still answer.
+            total_s = left_s / 2
         # Only a stream shows its first token; a whole reply shows nothing until it is there.
         first_token_s = min(policy.first_token_s, total_s) if self.request.stream else total_s
         return Limits(min(policy.connect_s, total_s), first_token_s, min(policy.idle_s, total_s), total_s)

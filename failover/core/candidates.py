@@ -62,14 +62,23 @@ class Candidates:
         "_next",
         "_order",
         "_route",
+        "_stream",
         "_wait",
         "passed_over",
     )
 
     def __init__(
-        self, route: Route, decision: Decision, learned: Learned, deadline_s: float, rng: Rng
+        self,
+        route: Route,
+        decision: Decision,
+        learned: Learned,
+        deadline_s: float,
+        rng: Rng,
+        *,
+        stream: bool,
     ) -> None:
         self._route = route
+        self._stream = stream
         self._order = decision.order
         self._learned = learned
         self._deadline_s = deadline_s
@@ -99,6 +108,11 @@ class Candidates:
             else:
                 return None
         return self._second_chance(now)
+
+    def others_left(self, now: float) -> bool:
+        """Whether somebody in the order has not been asked yet and may be."""
+        states = self._learned.states
+        return any(states[target.name].eligible(now) for target in self._order[self._next :])
 
     def note(self, target: Target, failure: Failure, now: float) -> None:
         """An attempt at `target` failed: what that allows for the rest of the call."""
@@ -143,7 +157,7 @@ class Candidates:
         if self._is_too_small(state.target):
             return PassedOver(state.target, Reason.WINDOW_TOO_SMALL)
         left_s = self._deadline_s - now
-        usual_s = state.first_token.value_s
+        usual_s = state.latency_s(stream=self._stream)
         if usual_s is not None and usual_s > left_s and self._somebody_is_quicker(left_s, now):
             return PassedOver(state.target, Reason.TOO_SLOW)
         return None
@@ -159,7 +173,7 @@ class Candidates:
     def _somebody_is_quicker(self, left_s: float, now: float) -> bool:
         for target in self._order[self._next :]:
             state = self._learned.states[target.name]
-            usual_s = state.first_token.value_s
+            usual_s = state.latency_s(stream=self._stream)
             if usual_s is not None and usual_s <= left_s and state.eligible(now):
                 return True
         return False
@@ -182,7 +196,7 @@ class Candidates:
             at_s = self._ready_at_s(state, now)
             if at_s < ready_s:
                 ready_s, chosen = at_s, state
-        if chosen is None or ready_s + (chosen.first_token.value_s or 0.0) >= self._deadline_s:
+        if chosen is None or ready_s + (chosen.latency_s(stream=self._stream) or 0.0) >= self._deadline_s:
             return None
         if ready_s > now:
             return WaitUntil(ready_s)

@@ -106,7 +106,8 @@ class OnContentFiltered(StrEnum):
 class Policy:
     """The frozen bundle of limits of a route.
 
-    `attempt_s`, when set, bounds one attempt; unset, an attempt may use what is left of the deadline.
+    `attempt_s`, when set, bounds one attempt. Unset, an attempt may use half of what is left of the
+    deadline while somebody else could still be asked, and all of it when nobody could.
     `attempts` is the most in one call, whatever the chain's length.
     """
 
