@@ -93,9 +93,7 @@ def _chain_rows(route: Route) -> Iterator[tuple[str, ...]]:
 def _policy_rows(policy: Policy) -> Iterator[tuple[str, str, str]]:
     defaults = dict(_flat(Policy()))
     for key, value in _flat(policy):
-        shown = (
-            "what is left of the deadline" if value is None else f"{value:g}" if _real(value) else str(value)
-        )
+        shown = "half of what is left" if value is None else f"{value:g}" if _real(value) else str(value)
         yield key, shown, "default" if value == defaults[key] else "set"
 
 

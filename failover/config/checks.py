@@ -22,6 +22,22 @@ def check_config(
     for name, route in section.routes.items():
         _check_chain(route, ("routes", name, "chain"), document, complaints)
         _check_policy(route.policy, ("routes", name, "policy"), document, complaints)
+    _check_breakers(section, document, complaints)
+
+
+def _check_breakers(section: ConfigSection, document: Document, complaints: Complaints) -> None:
+    """A target has one breaker, whichever route asks it: its routes must agree on that."""
+    first: dict[str, str] = {}
+    for name, route in section.routes.items():
+        for _, target in _chained(route):
+            other = first.setdefault(target, name)
+            if section.routes[other].policy.breaker != route.policy.breaker:
+                what = (
+                    f"differs from that of route {shown(other)}, and both use the target {shown(target)}: "
+                    "a target has one breaker"
+                )
+                complaints.add(document, ("routes", name, "policy", "breaker"), what)
+                break
 
 
 def _check_target(

@@ -111,7 +111,11 @@ class PolicySection(Section):
         default=DEFAULTS.deadline_s, description="Time of a whole call, all attempts included."
     )
     attempt_s: Seconds | None = Field(
-        default=DEFAULTS.attempt_s, description="Time of one attempt; left out, what is left of the deadline."
+        default=DEFAULTS.attempt_s,
+        description=(
+            "Time of one attempt; left out, half of what is left of the deadline while another target "
+            "could still be asked, else all of it."
+        ),
     )
     connect_s: Seconds = Field(default=DEFAULTS.connect_s, description="Time to connect.")
     first_token_s: Seconds = Field(default=DEFAULTS.first_token_s, description="Time to the first token.")

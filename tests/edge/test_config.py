@@ -409,6 +409,16 @@ def test_an_api_base_holds_no_credential(address: str) -> None:
             "the target 'gpt' stands twice in this chain",
         ),
         (
+            mapping(
+                routes={
+                    "chat": {"chain": ["gpt"]},
+                    "careful": {"chain": ["gpt"], "policy": {"breaker": {"failures": 2}}},
+                }
+            ),
+            "routes.careful.policy.breaker",
+            "differs from that of route 'chat', and both use the target 'gpt': a target has one breaker",
+        ),
+        (
             mapping(routes={"chat": {"chain": [["gpt"], ["claude", "gpt"]]}}),
             "routes.chat.chain.1.1",
             "the target 'gpt' stands twice in this chain",
