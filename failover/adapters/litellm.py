@@ -1,0 +1,272 @@
+"""The adapter over litellm: one send per attempt, watched on the wire, no global of litellm touched."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from failover.adapters.classify import classify_exception
+from failover.adapters.classify_reply import classify_reply
+from failover.adapters.clients import ClientKey, ClientPool, Style, style_of
+from failover.adapters.seam import Answer, Outbound, Piece
+from failover.adapters.transport import BrokenReplyError, Exchange, watched
+from failover.core.failures import Failure, FailureKind
+from failover.core.vocabulary import Target, Usage
+from failover.errors import Complaint, ConfigError, FailoverError
+
+if TYPE_CHECKING:
+    import httpx
+
+_EXCHANGE = "failover_exchange"
+_AZURE_VERSION = "2024-10-21"
+_NO_CREDENTIAL = "none"
+_LOCAL_COST_MAP = "LITELLM_LOCAL_MODEL_COST_MAP"
+# The driver's limits end an attempt; the client's own is a net below them and must not race them.
+_SLACK_S = 1.0
+# What litellm makes of a 200 that it cannot read.
+_UNREADABLE = frozenset(
+    {FailureKind.LOCAL, FailureKind.SERVER_ERROR, FailureKind.CONNECTION, FailureKind.BAD_REQUEST}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Destination:
+    """Where litellm sends for a target: its name for the provider, and the base address."""
+
+    provider: str
+    style: Style
+    api_base: str
+    credential: str
+
+
+class LitellmAdapter:
+    """Sends through `litellm.acompletion`; the operation is `completion`.
+
+    `transport` stands in for the network beneath every client (a cassette player, the chaos harness).
+    `environment` holds the credentials that targets name, `wall` is Unix time in seconds, for hints
+    such as `Retry-After` dates. litellm is imported by the first send.
+    """
+
+    def __init__(
+        self,
+        transport: httpx.AsyncBaseTransport | None = None,
+        environment: Mapping[str, str] = os.environ,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._pool = ClientPool(transport)
+        self._environment = environment
+        self._wall = wall
+        self._litellm: Any = None
+        self._destinations: dict[Target, _Destination] = {}
+
+    async def send(self, outbound: Outbound) -> Answer:
+        """The complete reply: litellm's `ModelResponse`, untouched.
+
+        Raises whatever litellm raises; `ConfigError` where the target's credential is not set;
+        `BrokenReplyError` where a 200 holds no choice.
+        """
+        arguments = self._arguments(outbound)
+        exchange = Exchange(connect_s=outbound.limits.connect_s)
+        try:
+            with watched(exchange):
+                value = await self._litellm.acompletion(**arguments)
+            self._require_answer(outbound.target, exchange)
+            if not getattr(value, "choices", None):
+                raise BrokenReplyError("the reply holds no choice", _malformed(exchange))
+        except BaseException as error:
+            await exchange.aclose()
+            _tell(error, exchange)
+            raise
+        return Answer(value, _usage(getattr(value, "usage", None)))
+
+    async def stream(self, outbound: Outbound) -> AsyncIterator[Piece]:
+        """The reply in pieces, each with litellm's chunk untouched.
+
+        Usage is asked for unless the caller's `stream_options` say otherwise. A stream that stops
+        without its provider's end marker raises `BrokenReplyError`, whatever litellm makes of it.
+        """
+        arguments = self._arguments(outbound)
+        arguments["stream"] = True
+        arguments.setdefault("stream_options", {"include_usage": True})
+        exchange = Exchange(connect_s=outbound.limits.connect_s)
+        try:
+            with watched(exchange):
+                chunks = await self._litellm.acompletion(**arguments)
+            async for chunk in chunks:
+                piece = _piece(chunk)
+                if piece.finish_reason:
+                    self._require_answer(outbound.target, exchange)
+                yield piece
+            self._require_answer(outbound.target, exchange)
+        except Exception as error:
+            _tell(error, exchange)
+            raise
+        finally:
+            await exchange.aclose()
+
+    def classify(self, target: Target, error: BaseException) -> Failure:
+        """What `error` says about the attempt: the wire where it was seen, else litellm's word."""
+        if isinstance(error, BrokenReplyError):
+            return error.failure
+        if isinstance(error, FailoverError):
+            return Failure(FailureKind.LOCAL)
+        exchange = getattr(error, _EXCHANGE, None)
+        if not isinstance(exchange, Exchange) or isinstance(error, asyncio.CancelledError):
+            return classify_exception(target, error, self._wall())
+        seen = self._seen(target, exchange)
+        if seen is not None:
+            return seen
+        failure = classify_exception(target, error, self._wall())
+        answered = exchange.status is not None and exchange.status < HTTPStatus.BAD_REQUEST
+        return _malformed(exchange) if answered and failure.kind in _UNREADABLE else failure
+
+    def _require_answer(self, target: Target, exchange: Exchange) -> None:
+        """Raise `BrokenReplyError` where what came over the wire is not an answer.
+
+        A stream is judged by its whole body only where the watch has doubts: parsing every chunk twice
+        would cost as much as routing it.
+        """
+        watch = exchange.watch
+        if watch is not None and watch.ended and not watch.doubtful:
+            return
+        failure = self._judged(target, exchange)
+        if failure is None and watch is not None and (watch.broken or not watch.ended):
+            failure = Failure(FailureKind.TRUNCATED_STREAM, status=exchange.status)
+        if failure is not None:
+            raise BrokenReplyError("the reply is no complete answer", failure)
+
+    def _judged(self, target: Target, exchange: Exchange) -> Failure | None:
+        reply = exchange.reply()
+        return None if reply is None else classify_reply(_provider_of(target), reply, self._wall())
+
+    def _seen(self, target: Target, exchange: Exchange) -> Failure | None:
+        """What the wire says of a failed attempt, None where it says nothing."""
+        streamed = exchange.watch is not None
+        cut = Failure(FailureKind.TRUNCATED_STREAM, status=exchange.status)
+        if exchange.error is not None:
+            failure = classify_exception(target, exchange.error, self._wall())
+            return cut if streamed and failure.kind is not FailureKind.TIMEOUT else failure
+        return self._judged(target, exchange) or (cut if streamed else None)
+
+    async def aclose(self) -> None:
+        """Close the clients and their connections."""
+        await self._pool.aclose()
+
+    def _arguments(self, outbound: Outbound) -> dict[str, Any]:
+        if outbound.operation != "completion":
+            raise _complaint(outbound.target, f"litellm cannot be asked for {outbound.operation!r} here")
+        if self._litellm is None:
+            self._litellm = load_litellm()
+        target = outbound.target
+        credential = self._credential(target)
+        destination = self._destinations.get(target)
+        if destination is None:
+            destination = self._destinations[target] = self._destination(target)
+        arguments = dict(outbound.payload)
+        arguments.setdefault("timeout", outbound.limits.total_s + _SLACK_S)
+        arguments.update(
+            model=target.model,
+            client=self._client(destination, credential),
+            num_retries=0,
+            max_retries=0,
+        )
+        if credential:
+            arguments["api_key"] = credential
+        if target.api_base:
+            arguments["api_base"] = target.api_base
+        return arguments
+
+    def _credential(self, target: Target) -> str:
+        if not target.credential:
+            return ""
+        value = self._environment.get(target.credential, "")
+        if not value:
+            raise _complaint(target, f"environment variable {target.credential} is not set")
+        return value
+
+    def _destination(self, target: Target) -> _Destination:
+        try:
+            _, provider, credential, base = self._litellm.get_llm_provider(
+                model=target.model, api_base=target.api_base or None
+            )
+        except Exception:  # noqa: BLE001 - litellm raises what it likes, and says it again when it sends
+            provider, credential, base = _provider_of(target), "", ""
+        credential = credential or self._environment.get(f"{provider.upper()}_API_KEY", "")
+        return _Destination(provider, style_of(provider), target.api_base or base or "", credential)
+
+    def _client(self, destination: _Destination, credential: str) -> Any:
+        style = destination.style
+        if style is Style.HANDLER:
+            return self._pool.client(ClientKey(style))
+        secret = credential or destination.credential or _NO_CREDENTIAL
+        if style is Style.OPENAI:
+            return self._pool.client(ClientKey(style, destination.api_base, secret))
+        base = destination.api_base or self._environment.get("AZURE_API_BASE", "")
+        version = self._environment.get("AZURE_API_VERSION", "") or _AZURE_VERSION
+        return self._pool.client(ClientKey(style, base, secret, version))
+
+
+def load_litellm() -> Any:
+    """litellm, imported so that it reads its bundled price map instead of fetching one."""
+    if "litellm" not in sys.modules:
+        with _variable(_LOCAL_COST_MAP, "True"):
+            return importlib.import_module("litellm")
+    return importlib.import_module("litellm")
+
+
+@contextmanager
+def _variable(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _tell(error: BaseException, exchange: Exchange) -> None:
+    """Attach to `error` what was seen; an error of ours from beneath comes up as it is."""
+    if isinstance(exchange.error, FailoverError) and error is not exchange.error:
+        raise exchange.error from error
+    setattr(error, _EXCHANGE, exchange)
+
+
+def _malformed(exchange: Exchange) -> Failure:
+    return Failure(FailureKind.MALFORMED_REPLY, status=exchange.status)
+
+
+def _provider_of(target: Target) -> str:
+    prefix, slash, _ = target.model.partition("/")
+    return prefix if slash else target.provider
+
+
+def _complaint(target: Target, what: str) -> ConfigError:
+    return ConfigError([Complaint("environment", 0, f"target {target.name}", what)])
+
+
+def _usage(usage: Any) -> Usage | None:
+    if usage is None:
+        return None
+    return Usage(int(usage.prompt_tokens or 0), int(usage.completion_tokens or 0))
+
+
+def _piece(chunk: Any) -> Piece:
+    has_token, text, finish_reason = False, "", ""
+    for choice in chunk.choices:
+        delta = choice.delta
+        text += delta.content or ""
+        has_token = bool(has_token or text or delta.tool_calls or getattr(delta, "reasoning_content", None))
+        finish_reason = finish_reason or choice.finish_reason or ""
+    usage = _usage(getattr(chunk, "usage", None))
+    return Piece(chunk, has_token=has_token, text=text, finish_reason=finish_reason, usage=usage)

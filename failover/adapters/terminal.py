@@ -1,0 +1,69 @@
+"""How each wire dialect ends a stream: one without such a marker was cut.
+
+litellm 1.106 invents a finish reason when a stream is cut (seen with OpenAI, Anthropic, Gemini and
+Mistral), and its own handlers skip a chunk that does not parse, so the raw bytes are looked at. Inside
+JSON text a quote is escaped: a model that *talks about* these markers cannot forge one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+_OPENAI = rb'data:\s*\[DONE\]|"finish_reason"\s*:\s*"(\w*)"|"type"\s*:\s*"response\.(?:completed|incomplete)"'
+_ANTHROPIC = rb'"type"\s*:\s*"message_stop"|"stop_reason"\s*:\s*"(\w*)"'
+_GEMINI = rb'"finishReason"\s*:\s*"(\w*)"'
+_COHERE = rb'"type"\s*:\s*"message-end"|"event_type"\s*:\s*"stream-end"|"is_finished"\s*:\s*true'
+_OLLAMA = rb'"done"\s*:\s*true'
+
+# Any dialect's marker counts: gateways speak OpenAI's dialect for everyone, and litellm routes some
+# OpenAI models through the Responses API.
+_TERMINAL = re.compile(b"|".join((_OPENAI, _ANTHROPIC, _GEMINI, _COHERE, _OLLAMA)))
+_ORDINARY = frozenset(
+    b"stop length tool_calls function_call end_turn max_tokens tool_use stop_sequence complete eos".split()
+)
+
+# Media types whose dialect is known here; Amazon's binary event stream has checksums of its own.
+_STREAMED = ("text/event-stream", "application/x-ndjson", "application/ndjson", "application/stream+json")
+_OVERLAP = 96
+
+
+def is_streamed(content_type: str) -> bool:
+    """Whether a reply of this content type is a stream whose dialect is known here."""
+    return content_type.lower().startswith(_STREAMED)
+
+
+@dataclass(slots=True)
+class StreamWatch:
+    """Reads a stream's decoded bytes as they pass.
+
+    `ended`: its end marker went by. `broken`: it held a line that is not the JSON it began as.
+    `doubtful`: it is broken, told an error or ended for an unusual reason; whether it is an answer is
+    for the classifier to say.
+    """
+
+    ended: bool = False
+    broken: bool = False
+    doubtful: bool = False
+    _tail: bytes = field(default=b"", repr=False)
+    _line: bytes = field(default=b"", repr=False)
+
+    def feed(self, chunk: bytes) -> None:
+        """Look at the next chunk. A marker may be split across two."""
+        window = self._tail + chunk
+        if not self.ended:
+            self._look_for_end(window)
+        if b'"error"' in window or b"event: error" in window:
+            self.doubtful = True
+        self._tail = window[-_OVERLAP:]
+        *lines, self._line = (self._line + chunk).split(b"\n")
+        for line in lines:
+            if line.startswith(b"data: {") and not line.rstrip().endswith(b"}"):
+                self.broken = self.doubtful = True
+
+    def _look_for_end(self, window: bytes) -> None:
+        found = _TERMINAL.search(window)
+        if found:
+            self.ended = True
+            reason = next((group for group in found.groups() if group is not None), b"stop")
+            self.doubtful = self.doubtful or reason.lower() not in _ORDINARY
