@@ -26,6 +26,9 @@ from failover.core.stats import Window
 from failover.core.vocabulary import BreakerPolicy, Outcome
 
 CLOSED, OPEN, HALF_OPEN = STATE_CLOSED, STATE_OPEN, STATE_HALF_OPEN
+LAST_RESORT_AFTER_S = 1.0
+"""How soon after opening a breaker may be probed when every other target is away as well."""
+
 _STILL_OPEN = datetime(9000, 1, 1, tzinfo=UTC)
 
 
@@ -53,6 +56,7 @@ class _ClockStorage(CircuitBreakerStorage):
         self.slow_attempt = False
         self.open_until_s = 0.0
         self.open_for_s: float | None = None
+        self.last_resort_s = 0.0
         self.openings = 0
         self.closed_at_s: float | None = None
         self._state = CLOSED
@@ -81,6 +85,9 @@ class _ClockStorage(CircuitBreakerStorage):
         grown_s = self.policy.open_s * 2.0 ** min(self.openings - 1, 32)
         open_for_s = min(grown_s, self.policy.open_max_s) if self.open_for_s is None else self.open_for_s
         self.open_until_s = self.now + open_for_s
+        # Who was told to stay away for long stays away: only what was counted may be doubted sooner.
+        asked_away = self.open_for_s is not None
+        self.last_resort_s = self.open_until_s if asked_away else self.now + LAST_RESORT_AFTER_S
 
     def increment_counter(self) -> None:
         self.consecutive += 1
@@ -175,14 +182,20 @@ class Breaker(CircuitBreakerListener):
             return now >= self._storage.open_until_s
         return self.probes_running < self.policy.probes
 
-    def ready_at_s(self, now: float, poll_s: float) -> float:
-        """When to ask again: now, when the open time ends, or `poll_s` later while a probe runs."""
+    def ready_at_s(self, now: float, poll_s: float, *, last_resort: bool) -> float:
+        """When to ask again: now, when the open time ends, or `poll_s` later while a probe runs.
+
+        `last_resort`: everybody else is away too, so that an earlier probe has little to lose.
+        """
         if self._storage.state == HALF_OPEN and self.probes_running >= self.policy.probes:
             return now + poll_s
-        return max(now, self._storage.open_until_s) if self._storage.state == OPEN else now
+        if self._storage.state != OPEN:
+            return now
+        open_until_s = self._storage.open_until_s
+        return max(now, min(open_until_s, self._storage.last_resort_s) if last_resort else open_until_s)
 
     def acquire(self, now: float) -> Permit:
-        """A permit to send; ask only where `admits` says so."""
+        """A permit to send; ask only where `admits` or `ready_at_s` says so."""
         self._storage.now = now
         if self._storage.state == CLOSED:
             return Permit(self, self.generation, probe=False)

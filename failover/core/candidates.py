@@ -191,9 +191,10 @@ class Candidates:
     def _second_chance(self, now: float) -> Pick | WaitUntil | None:
         """Everyone in the order was asked or passed over: who is ready soonest?"""
         ready_s, chosen = inf, None
-        for target in self._route.targets():
-            state = self._learned.states[target.name]
-            at_s = self._ready_at_s(state, now)
+        states = [self._learned.states[target.name] for target in self._route.targets()]
+        last_resort = not any(state.eligible(now) for state in states)
+        for state in states:
+            at_s = self._ready_at_s(state, now, last_resort=last_resort)
             if at_s < ready_s:
                 ready_s, chosen = at_s, state
         if chosen is None or ready_s + (chosen.latency_s(stream=self._stream) or 0.0) >= self._deadline_s:
@@ -206,11 +207,11 @@ class Candidates:
             return self._picked(chosen, AttemptCause.RETRY)
         return None
 
-    def _ready_at_s(self, state: TargetState, now: float) -> float:
+    def _ready_at_s(self, state: TargetState, now: float, *, last_resort: bool) -> float:
         if state.retired_by is not None or self._is_too_small(state.target):
             return inf
         asked = self._asked.get(state.target.name)
         if asked is None and self._route.policy.last_resort is LastResort.FAIL:
             return inf
         ready_s = max(now, state.cooldown_until_s, now if asked is None else asked.retry_at_s)
-        return max(ready_s, state.breaker.ready_at_s(now, PROBE_POLL_S))
+        return max(ready_s, state.breaker.ready_at_s(now, PROBE_POLL_S, last_resort=last_resort))
