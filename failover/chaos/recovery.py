@@ -29,7 +29,7 @@ class Recovery:
         self.tier_returned_s: float | None = None
         self.requests_after = 0
 
-    def injection_started(self, event: InjectionStarted) -> None:
+    def injection_started(self, _event: InjectionStarted) -> None:
         """The first one ends the steady state: it is known now who is preferred."""
         if not self._calm:
             return
@@ -46,7 +46,7 @@ class Recovery:
             self.returned_s = self.tier_returned_s = None
             self.requests_after = 0
 
-    def call_started(self, event: CallStarted) -> None:
+    def call_started(self, _event: CallStarted) -> None:
         """A request that a recovered target could serve."""
         if self.ended_s is not None:
             self.requests_after += 1

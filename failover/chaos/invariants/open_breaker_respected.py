@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from failover.chaos.invariants.base import NONE, Invariant
 from failover.chaos.scenario import Scenario
-from failover.core.breaker import CLOSED, HALF_OPEN, OPEN
-from failover.core.events import AttemptEnded, AttemptStarted, BreakerChanged
+from failover.core.breaker import CLOSED, HALF_OPEN, LAST_RESORT_AFTER_S, OPEN
+from failover.core.events import (
+    AttemptEnded,
+    AttemptStarted,
+    BreakerChanged,
+    CooldownStarted,
+    TargetRetired,
+)
 from failover.core.vocabulary import Route
+
+ROUNDING_S = 1e-6
+"""Virtual times are whole microseconds."""
 
 
 class OpenBreakerRespected(Invariant):
     """At most `policy.breaker.probes` probes run at once, and no breaker half-opens before its time.
 
-    Every change of state begins a new generation: a probe of an older one counts no more.
+    Its time is the end of its open time; while every target of the route is away, it is a moment after
+    it opened. Every change of state begins a new generation: a probe of an older one counts no more.
     """
 
     name = "open_breaker_respected"
@@ -21,18 +31,39 @@ class OpenBreakerRespected(Invariant):
         super().__init__(scenario, route)
         self._states: dict[str, str] = {}
         self._until_s: dict[str, float] = {}
+        self._opened_s: dict[str, float] = {}
+        self._cooling_until_s: dict[str, float] = {}
+        self._retired: set[str] = set()
         self._probes: dict[str, set[tuple[str, int]]] = {}
 
     def breaker_changed(self, event: BreakerChanged) -> None:
         """Follow the state, and when an open breaker may be probed."""
         target = event.target
         early = event.state_to == HALF_OPEN and event.at_s < self._until_s.get(target, 0.0)
-        if early:
+        if early and not self._is_last_resort(target, event.at_s):
             what = f"half-opened before {self._until_s[target]:.3f} s"
             self.violated(event.at_s, NONE, target, what)
         self._states[target] = event.state_to
         self._until_s[target] = event.open_until_s or 0.0
+        self._opened_s[target] = event.at_s
         self._probes[target] = set()
+
+    def cooldown_started(self, event: CooldownStarted) -> None:
+        """Who cools down is away, whatever its breaker says."""
+        for target in event.targets:
+            self._cooling_until_s[target] = max(event.until_s, self._cooling_until_s.get(target, 0.0))
+
+    def target_retired(self, event: TargetRetired) -> None:
+        """So is who was retired."""
+        self._retired.add(event.target)
+
+    def _is_last_resort(self, asked: str, at_s: float) -> bool:
+        away = all(self._is_away(target.name, at_s) for target in self.route.targets())
+        return away and at_s - self._opened_s[asked] >= LAST_RESORT_AFTER_S - ROUNDING_S
+
+    def _is_away(self, target: str, at_s: float) -> bool:
+        not_closed = self._states.get(target, CLOSED) != CLOSED
+        return not_closed or target in self._retired or at_s < self._cooling_until_s.get(target, 0.0)
 
     def attempt_started(self, event: AttemptStarted) -> None:
         """May anything be sent there now?"""

@@ -7,8 +7,6 @@ from failover.chaos.recovery import Recovery
 from failover.chaos.scenario import Scenario
 from failover.core.events import (
     BreakerChanged,
-    CallEnded,
-    CallStarted,
     CooldownStarted,
     InjectionEnded,
     InjectionStarted,
@@ -80,7 +78,7 @@ class PreferredReturns(Invariant):
         by_order = self.route.strategy == "priority"
         returned_s = self._recovery.returned_s if by_order else self._recovery.tier_returned_s
         if returned_s is None:
-            what = f"preferred before the first injection, never served after the last fault ended ({ended_s:g} s)"
+            what = f"was preferred, and never served again after the last fault ended at {ended_s:g} s"
             self.violated(now, NONE, preferred, what)
 
     def _can_be_judged(self, preferred: str, ended_s: float) -> bool:

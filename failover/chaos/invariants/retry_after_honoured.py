@@ -42,7 +42,7 @@ class RetryAfterHonoured(Invariant):
             return
         self.checked += 1
         if event.at_s < until_s - ROUNDING_S:
-            what = f"attempt {event.attempt} came before {until_s:.3f} s, as long as it asked to be left alone"
+            what = f"attempt {event.attempt} came before {until_s:.3f} s, when it may be asked again"
             self.violated(event.at_s, event.call, event.target, what)
 
     def call_ended(self, event: CallEnded) -> None:

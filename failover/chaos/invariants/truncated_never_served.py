@@ -44,7 +44,9 @@ class TruncatedNeverServed(Invariant):
         self.checked += 1
         if whole != event.target:
             served_broken = broken is not None and broken[0] == event.target
-            what = f"served though its answer was a {broken[1]}" if broken and served_broken else (
-                "served by a target at which no attempt succeeded"
+            what = (
+                f"served though its answer was a {broken[1]}"
+                if broken and served_broken
+                else ("served by a target at which no attempt succeeded")
             )
             self.violated(event.at_s, event.call, event.target, what)

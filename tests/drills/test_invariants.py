@@ -1,0 +1,542 @@
+"""The invariants: for each a journal that keeps it, and ones that break it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from failover.chaos.invariants import INVARIANTS
+from failover.chaos.invariants.attempts_within_limit import AttemptsWithinLimit
+from failover.chaos.invariants.base import VIOLATIONS_TOLD
+from failover.chaos.invariants.calls_end_once import CallsEndOnce
+from failover.chaos.invariants.charges_exact import ChargesExact
+from failover.chaos.invariants.deadline_kept import DeadlineKept
+from failover.chaos.invariants.open_breaker_respected import OpenBreakerRespected
+from failover.chaos.invariants.permits_settled import PermitsSettled
+from failover.chaos.invariants.preferred_returns import PreferredReturns
+from failover.chaos.invariants.retired_left_alone import RetiredLeftAlone
+from failover.chaos.invariants.retry_after_honoured import RetryAfterHonoured
+from failover.chaos.invariants.retry_allowed import RetryAllowed
+from failover.chaos.invariants.retry_budget_kept import RetryBudgetKept
+from failover.chaos.invariants.truncated_never_served import TruncatedNeverServed
+from failover.core.failures import FailureKind
+from failover.core.vocabulary import BreakerPolicy, Outcome, RetryBudgetPolicy, Route, Target
+from tests.drills.journals import (
+    DEARER,
+    FALLBACK,
+    LAST_RESORT,
+    OUTAGE,
+    RETRY,
+    Journal,
+    calm,
+    checked,
+    judged,
+    route,
+    scenario,
+    weathered,
+)
+
+CONNECTION, OVERLOADED = FailureKind.CONNECTION, FailureKind.OVERLOADED
+RATE_LIMITED, TIMEOUT = FailureKind.RATE_LIMITED, FailureKind.TIMEOUT
+TRUNCATED = FailureKind.TRUNCATED_STREAM
+
+
+def kept(kind, journal, where=None, on=None):
+    result = checked(kind, journal, where, on)
+    assert not result.violations
+    return result.checked
+
+
+def broken(kind, journal, where=None, on=None):
+    [violation] = checked(kind, journal, where, on).violations
+    return violation
+
+
+@pytest.mark.parametrize("kind", INVARIANTS)
+def test_a_sound_drill_keeps_every_invariant(kind):
+    assert checked(kind, weathered(), scenario(OUTAGE)).kept
+
+
+def test_every_invariant_has_a_name_of_its_own():
+    assert len({kind.name for kind in INVARIANTS}) == len(INVARIANTS) == 12
+
+
+def test_a_violation_names_the_time_the_call_and_the_target():
+    journal = Journal().at(7.0)
+    journal.call().asks("gpt")
+    assert broken(PermitsSettled, journal) == (
+        "at 7.000 s, call 1, target gpt: attempt 1 of 7.000 s never ended"
+    )
+
+
+def test_of_many_violations_the_first_are_told_and_the_rest_counted():
+    journal = Journal()
+    for _ in range(VIOLATIONS_TOLD + 5):
+        journal.call()
+    told = checked(CallsEndOnce, journal).violations
+    assert len(told) == VIOLATIONS_TOLD + 1
+    assert told[-1] == "and 5 more"
+
+
+@pytest.mark.parametrize("kind", INVARIANTS)
+def test_memory_is_that_of_the_calls_in_flight(kind):
+    invariant = kind(scenario(OUTAGE), route())
+    for event in weathered().events:
+        invariant.see(event)
+    kept_of_calls = [
+        value
+        for name, value in vars(invariant).items()
+        if isinstance(value, dict) and set(value) & {str(number) for number in range(90)}
+    ]
+    assert kept_of_calls == []
+
+
+# Permits
+
+
+def test_each_attempt_is_counted_as_a_permit():
+    assert kept(PermitsSettled, calm()) == 30
+
+
+def test_an_attempt_ends_once():
+    journal = Journal()
+    journal.call().asks("gpt").answers().answers().ends("gpt")
+    assert "ended without running" in broken(PermitsSettled, journal)
+
+
+def test_an_attempt_does_not_start_twice():
+    journal = Journal()
+    call = journal.call().asks("gpt")
+    journal.write(call.started)
+    call.answers()
+    assert "started while it was running" in broken(PermitsSettled, journal)
+
+
+def test_an_attempt_ends_where_it_was_sent():
+    journal = Journal()
+    journal.call().asks("gpt").answers(target="claude").ends("claude")
+    assert "ended at another target" in broken(PermitsSettled, journal)
+
+
+# Calls
+
+
+def test_a_call_that_never_ends_is_told_at_the_end():
+    journal = Journal()
+    journal.call()
+    assert "never ended" in broken(CallsEndOnce, journal.at(9.0))
+
+
+def test_a_call_ends_once():
+    journal = Journal()
+    call = journal.call()
+    call.ends(error="NoEligibleTargetError")
+    call.ends(error="NoEligibleTargetError")
+    assert "ended without running" in broken(CallsEndOnce, journal)
+
+
+@pytest.mark.parametrize(
+    ("target", "error", "words"), [(None, None, "neither"), ("gpt", "LocalError", "both")]
+)
+def test_a_call_ends_with_a_reply_or_an_error(target, error, words):
+    journal = Journal()
+    journal.call().ends(target, error)
+    assert words in broken(CallsEndOnce, journal)
+
+
+def test_nothing_is_sent_outside_of_a_call():
+    journal = Journal()
+    call = journal.call()
+    call.ends(error="DeadlineExceededError")
+    call.asks("gpt")
+    assert "a call that is not running" in broken(CallsEndOnce, journal)
+
+
+def test_a_call_does_not_start_while_it_runs():
+    journal = Journal()
+    journal.call()
+    journal.write(journal.events[0])
+    assert "started while it was running" in checked(CallsEndOnce, journal).violations[0]
+
+
+def test_a_call_knows_when_it_started():
+    journal = Journal()
+    call = journal.call()
+    call.started_s = 3.0
+    call.ends("gpt")
+    assert "says 3.000 s" in broken(CallsEndOnce, journal)
+
+
+# The deadline
+
+
+@pytest.mark.parametrize("late_s", [0.0, 1.0])
+def test_no_attempt_starts_at_or_after_the_deadline(late_s):
+    journal = Journal()
+    journal.call(deadline_s=10.0).after(10.0 + late_s).asks("gpt")
+    assert "at or after the deadline, 10.000 s" in broken(DeadlineKept, journal)
+
+
+def test_an_attempt_may_start_just_before_the_deadline():
+    journal = Journal()
+    journal.call(deadline_s=10.0).after(9.999).asks("gpt").answers(after_s=0.001).ends("gpt")
+    assert kept(DeadlineKept, journal) == 1
+
+
+def test_an_attempt_gets_at_most_what_is_left():
+    journal = Journal()
+    journal.call(deadline_s=10.0).after(4.0).asks("gpt", total_limit_s=7.0)
+    assert "may run beyond" in broken(DeadlineKept, journal)
+
+
+def test_nobody_sleeps_past_the_deadline():
+    journal = Journal()
+    journal.call(deadline_s=10.0).waits(11.0)
+    assert "waits until 11.000 s" in broken(DeadlineKept, journal)
+
+
+def test_a_call_ends_by_its_deadline():
+    journal = Journal()
+    journal.call(deadline_s=10.0).asks("gpt").answers(after_s=12.0).ends("gpt")
+    assert "ended after its deadline" in broken(DeadlineKept, journal)
+
+
+# Breakers
+
+
+def test_nothing_goes_through_an_open_breaker():
+    journal = Journal().breaker("gpt", "closed", "open", 10.0)
+    journal.call().asks("gpt")
+    assert "went through an open breaker" in broken(OpenBreakerRespected, journal)
+
+
+def test_an_open_breaker_stops_only_its_own_target():
+    journal = Journal().breaker("gpt", "closed", "open", 10.0).served("claude")
+    assert kept(OpenBreakerRespected, journal) == 1
+
+
+def test_only_probes_pass_a_half_open_breaker():
+    journal = Journal().breaker("gpt", "closed", "open", 10.0).at(10.0).breaker("gpt", "open", "half-open")
+    journal.call().asks("gpt")
+    assert "is no probe" in broken(OpenBreakerRespected, journal)
+
+
+def test_a_breaker_does_not_half_open_before_its_time():
+    journal = Journal().breaker("gpt", "closed", "open", 10.0).at(9.0).breaker("gpt", "open", "half-open")
+    assert "half-opened before 10.000 s" in broken(OpenBreakerRespected, journal)
+
+
+def test_at_most_so_many_probes_run_at_once():
+    journal = Journal().breaker("gpt", "open", "half-open")
+    for _ in range(3):
+        journal.call().asks("gpt", probe=True)
+    two_probes = route(breaker=BreakerPolicy(probes=2))
+    assert "makes 3 probes at once, 2 may run" in broken(OpenBreakerRespected, journal, on=two_probes)
+
+
+def test_a_probe_that_ended_makes_room():
+    journal = Journal().breaker("gpt", "open", "half-open")
+    for _ in range(3):
+        journal.call().asks("gpt", probe=True).answers()
+    assert kept(OpenBreakerRespected, journal) == 3
+
+
+def test_a_probe_of_an_older_generation_takes_no_room():
+    journal = Journal().breaker("gpt", "open", "half-open")
+    journal.call().asks("gpt", probe=True)
+    journal.breaker("gpt", "half-open", "open", 5.0).at(5.0).breaker("gpt", "open", "half-open")
+    journal.call().asks("gpt", probe=True)
+    assert kept(OpenBreakerRespected, journal) == 2
+
+
+# Attempts
+
+
+def test_a_call_makes_no_more_attempts_than_the_policy_allows():
+    journal = Journal()
+    call = journal.call()
+    for name in ("gpt", "claude", "mistral"):
+        call.asks(name, FALLBACK).fails(OVERLOADED)
+    call.ends(error="AllTargetsFailedError")
+    assert kept(AttemptsWithinLimit, journal, on=route(attempts=3)) == 3
+    assert "number 3, at most 2" in broken(AttemptsWithinLimit, journal, on=route(attempts=2))
+
+
+def test_a_call_counts_its_attempts_right():
+    journal = Journal()
+    journal.call().asks("gpt").answers().ends("gpt", attempts=2)
+    assert "says it made 2 attempts, 1 were seen" in broken(AttemptsWithinLimit, journal)
+
+
+# Retries
+
+
+def test_a_stale_connection_is_retried_once():
+    journal = Journal()
+    journal.call().asks("gpt").fails(CONNECTION).asks("gpt", RETRY).answers().ends("gpt")
+    assert kept(RetryAllowed, journal) == 1
+
+
+def test_a_target_is_asked_at_most_twice():
+    journal = Journal()
+    call = journal.call().asks("gpt").fails(CONNECTION).asks("gpt", RETRY).fails(CONNECTION)
+    call.asks("gpt", RETRY)
+    assert "though it was asked 2 times" in broken(RetryAllowed, journal)
+
+
+def test_a_timeout_is_never_retried():
+    journal = Journal()
+    journal.call().asks("gpt").fails(TIMEOUT).asks("gpt", RETRY)
+    assert "after timeout, which is never retried" in broken(RetryAllowed, journal)
+
+
+def test_what_did_not_fail_is_not_asked_again():
+    journal = Journal()
+    journal.call().asks("gpt").answers().asks("gpt", RETRY)
+    assert "did not fail" in broken(RetryAllowed, journal)
+
+
+def test_what_still_runs_is_not_asked_again():
+    journal = Journal()
+    journal.call().asks("gpt").asks("gpt", RETRY)
+    assert "still runs" in broken(RetryAllowed, journal)
+
+
+def test_another_call_may_ask_what_this_one_may_not():
+    journal = Journal()
+    journal.call().asks("gpt").fails(TIMEOUT).ends(error="AllTargetsFailedError")
+    assert kept(RetryAllowed, journal.served("gpt")) == 0
+
+
+# Waiting hints
+
+
+def test_a_target_is_left_alone_until_its_cooldown_ends():
+    journal = Journal().cools_down("gpt", 10.0).at(9.9)
+    journal.call().asks("gpt")
+    assert "came before 10.000 s" in broken(RetryAfterHonoured, journal)
+
+
+def test_a_target_may_be_asked_when_its_cooldown_ends():
+    assert kept(RetryAfterHonoured, Journal().cools_down("gpt", 10.0).at(10.0).served("gpt")) == 1
+
+
+def test_a_shorter_hint_does_not_cut_a_longer_one():
+    journal = Journal().cools_down("gpt", 10.0).cools_down("gpt", 2.0).at(5.0)
+    journal.call().asks("gpt")
+    assert broken(RetryAfterHonoured, journal)
+
+
+def test_a_hint_without_cooldown_holds_within_its_call():
+    journal = Journal()
+    journal.call().asks("gpt").fails(OVERLOADED, retry_after_s=5.0).after(1.0).asks("gpt", RETRY)
+    assert "came before 5.500 s" in broken(RetryAfterHonoured, journal)
+
+
+def test_a_hint_without_cooldown_holds_for_no_other_call():
+    journal = Journal()
+    journal.call().asks("gpt").fails(OVERLOADED, retry_after_s=5.0).ends(error="AllTargetsFailedError")
+    assert kept(RetryAfterHonoured, journal.served("gpt")) == 0
+
+
+# The retry budget
+
+
+def storm(retries, every_s=0.0):
+    journal = Journal()
+    for _ in range(retries):
+        call = journal.call().asks("gpt").fails(CONNECTION, after_s=0.0).asks("gpt", RETRY)
+        call.answers(after_s=0.0).ends("gpt")
+        journal.now += every_s
+    return journal
+
+
+def test_a_burst_of_retries_is_paid_for():
+    no_share = route(retry_budget=RetryBudgetPolicy(share=0.0, floor_per_s=1.0))
+    assert kept(RetryBudgetKept, storm(20), on=no_share) == 20
+
+
+def test_a_storm_of_retries_is_not():
+    no_share = route(retry_budget=RetryBudgetPolicy(share=0.0, floor_per_s=1.0))
+    assert "beyond the retry budget" in broken(RetryBudgetKept, storm(21), on=no_share)
+
+
+def test_requests_and_time_pay_for_retries():
+    by_share = route(retry_budget=RetryBudgetPolicy(share=1.0, floor_per_s=0.0))
+    by_time = route(retry_budget=RetryBudgetPolicy(share=0.0, floor_per_s=1.0))
+    assert kept(RetryBudgetKept, storm(100), on=by_share) == 100
+    assert kept(RetryBudgetKept, storm(100, every_s=1.0), on=by_time) == 100
+
+
+def test_a_quiet_hour_pays_for_no_storm():
+    journal = storm(1)
+    journal.now += 3600.0
+    later = storm(40)
+    journal.events += [replace(event, at_s=event.at_s + journal.now) for event in later.events]
+    no_share = route(retry_budget=RetryBudgetPolicy(share=0.0, floor_per_s=1.0))
+    assert checked(RetryBudgetKept, journal, on=no_share).violations
+
+
+def test_the_first_fallback_to_another_provider_is_free():
+    journal = Journal()
+    for _ in range(100):
+        call = journal.call().asks("gpt").fails(OVERLOADED, after_s=0.0).asks("claude", FALLBACK)
+        call.answers(after_s=0.0).ends("claude")
+    nothing = route(retry_budget=RetryBudgetPolicy(share=0.0, floor_per_s=0.0))
+    assert kept(RetryBudgetKept, journal, on=nothing) == 0
+
+
+def test_a_fallback_within_the_same_provider_and_a_second_one_are_not():
+    twins = Route(
+        "chat", ((Target("gpt", "openai"), Target("gpt-2", "openai"), Target("claude", "anthropic")),)
+    )
+    journal = Journal()
+    call = journal.call().asks("gpt").fails(OVERLOADED).asks("gpt-2", FALLBACK).fails(OVERLOADED)
+    call.asks("claude", FALLBACK).answers().ends("claude")
+    assert kept(RetryBudgetKept, journal, on=twins) == 1
+    second = Journal()
+    call = second.call().asks("gpt").fails(OVERLOADED).asks("claude", FALLBACK).fails(OVERLOADED)
+    call.asks("mistral", FALLBACK).answers().ends("mistral")
+    assert kept(RetryBudgetKept, second) == 1
+
+
+def test_a_last_resort_costs_nothing():
+    journal = Journal()
+    journal.call().asks("gpt", LAST_RESORT).answers().ends("gpt")
+    assert kept(RetryBudgetKept, journal) == 0
+
+
+# Answers
+
+
+def test_a_truncated_stream_never_serves():
+    journal = Journal()
+    journal.call().asks("gpt").fails(TRUNCATED).ends("gpt")
+    assert "its answer was a truncated_stream" in broken(TruncatedNeverServed, journal)
+
+
+def test_a_failure_does_not_pass_for_a_success():
+    journal = Journal()
+    journal.call().asks("gpt").answers(failure=TRUNCATED).ends(error="StreamInterruptedError")
+    assert "passes for a success" in broken(TruncatedNeverServed, journal)
+
+
+def test_who_serves_must_have_succeeded():
+    journal = Journal()
+    journal.call().asks("gpt").answers().ends("claude")
+    assert "no attempt succeeded" in broken(TruncatedNeverServed, journal)
+
+
+def test_a_call_may_be_rescued_after_a_truncated_stream():
+    journal = Journal()
+    call = journal.call().asks("gpt").fails(TRUNCATED).asks("claude", FALLBACK)
+    call.answers().ends("claude")
+    assert kept(TruncatedNeverServed, journal) == 1
+
+
+# Money
+
+
+def test_an_attempt_costs_its_tokens_at_the_price_in_force():
+    journal = Journal().prices("gpt")
+    journal.call().asks("gpt").answers(tokens=(1000, 500)).ends("gpt")
+    assert journal.events[-1].cost_nusd == 3_000_000
+    assert kept(ChargesExact, journal) == 1
+
+
+def test_a_nano_dollar_too_much_is_seen():
+    journal = Journal().prices("gpt")
+    journal.call().asks("gpt").answers(tokens=(1000, 500), cost_nusd=3_000_001).ends("gpt")
+    assert "was charged 3000001 nano-dollars, 3000000 were owed" in broken(ChargesExact, journal)
+
+
+def test_a_call_costs_what_its_attempts_cost():
+    journal = Journal().prices("gpt")
+    journal.call().asks("gpt").answers(tokens=(1000, 500)).ends("gpt", cost_nusd=0)
+    assert "its attempts cost 3000000" in broken(ChargesExact, journal)
+
+
+def test_without_a_price_nothing_may_be_charged():
+    journal = Journal()
+    journal.call().asks("gpt").answers(tokens=(1000, 500)).ends("gpt")
+    assert "0 were owed" in broken(ChargesExact, journal)
+
+
+# Retirement
+
+
+def test_a_retired_target_is_left_alone():
+    journal = Journal().served("gpt").retires("gpt").served("claude")
+    assert kept(RetiredLeftAlone, journal) == 1
+    journal.call().asks("gpt")
+    assert "retired at 1.000 s" in broken(RetiredLeftAlone, journal)
+
+
+# Liveness
+
+
+def gone_for_good(**facts):
+    journal = calm().at(100.0).starts().served("claude", times=30).at(200.0).ends()
+    return journal.served("claude", times=30).at(600.0), scenario(OUTAGE, **facts)
+
+
+def test_the_preferred_target_returns():
+    assert kept(PreferredReturns, weathered(), scenario(OUTAGE)) == 1
+
+
+def test_a_target_given_up_for_ever_is_a_violation():
+    assert "never served again after the last fault ended at 200 s" in broken(
+        PreferredReturns, *gone_for_good()
+    )
+
+
+def unjudged() -> list[tuple[str, Callable[[Journal], object], dict[str, object]]]:
+    return [
+        ("too little time is left", lambda _: None, {"workload": {"for_s": 250}}),
+        ("too few requests are left", lambda _: None, {"steady_state": {"requests_min": 31}}),
+        ("it is retired", lambda journal: journal.retires("gpt"), {}),
+        ("it is hit by what goes on", lambda journal: journal.starts(0), {}),
+        ("it asked for a long time", _long_cooldown, {}),
+    ]
+
+
+def _long_cooldown(journal: Journal) -> None:
+    ended = next(event for event in journal.events if event.event == "injection_ended")
+    cooldown = Journal().at(190.0).cools_down("gpt", 580.0).events
+    journal.events[journal.events.index(ended) : journal.events.index(ended)] = cooldown
+
+
+@pytest.mark.parametrize(
+    ("change", "facts"), [pytest.param(change, facts, id=why) for why, change, facts in unjudged()]
+)
+def test_a_return_is_not_asked_for_where(change, facts):
+    journal, where = gone_for_good(**facts)
+    change(journal)
+    assert kept(PreferredReturns, journal, where) == 0
+
+
+def test_a_return_is_not_asked_for_without_a_steady_state():
+    journal = Journal().starts().at(100.0).ends().served("claude", times=30)
+    assert kept(PreferredReturns, journal, scenario(OUTAGE)) == 0
+
+
+def test_a_return_is_not_asked_for_where_only_a_price_changed():
+    journal, _ = gone_for_good()
+    assert kept(PreferredReturns, journal, scenario(DEARER)) == 0
+
+
+def test_a_strategy_that_learns_may_prefer_another_of_the_tier_afterwards():
+    journal, where = gone_for_good()
+    one_tier = Route("chat", ((Target("gpt", "openai"), Target("claude", "anthropic")),), "latency")
+    assert kept(PreferredReturns, journal, where, one_tier) == 1
+    assert broken(PreferredReturns, journal, where, replace(route(), strategy="latency"))
+
+
+def test_the_judge_asks_every_invariant():
+    journal = Journal()
+    journal.call().asks("gpt", total_limit_s=99.0).answers(outcome=Outcome.SUCCESS).ends("gpt")
+    names = [result.name for result in judged(journal).invariants]
+    assert names == [kind.name for kind in INVARIANTS]
+    assert [result.name for result in judged(journal).invariants if not result.kept] == ["deadline_kept"]
