@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import sys
 
 import click
 
 COMMANDS = {
     "drill": "runs scenario files or folders and judges them",
     "check": "validates a config and prints what each route can and cannot survive",
-    "decide": "explains a decision: order, passed over and why, quote, expected latency",
+    "decide": "explains a decision: order, passed over and why, quote",
     "cassettes": "lists the episodes of vcrpy cassettes and how the router sees each",
     "record": "records cassettes from real endpoints, scrubbed, with timing",
 }
+INTERRUPTED = 130
 
 
 class _LazyGroup(click.Group):
@@ -26,7 +28,23 @@ class _LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # The list alone must not import every command.
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # It can strike while a command is still being imported.
+            sys.exit(INTERRUPTED)
+
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="failover", prog_name="failover")
 def main() -> None:
-    """Decide which AI provider serves each request, and prove beforehand that it holds."""
+    """Decide which AI provider serves each request, and prove beforehand that it holds.
+
+    Exit codes: 0 holds, 1 deviated, 2 unknown or invalid input.
+    """

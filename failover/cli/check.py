@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from failover.cli.exits import DEVIATED, HOLDS, run
 from failover.core.vocabulary import FaultDomain, Policy, Route
-from failover.errors import ConfigError
 
 if TYPE_CHECKING:
     from failover.config import Config
-
-HOLDS, DEVIATED, INVALID, INTERRUPTED = 0, 1, 2, 130
 
 Rows = Sequence[Sequence[str]]
 
@@ -31,23 +29,14 @@ def command(config: Path) -> None:
     Exit code: 0 when every route survives the loss of any single provider, 1 when one does not,
     2 when CONFIG is invalid.
     """
-    try:
-        code = _check(config)
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    sys.exit(code)
+    run(lambda: _check(config))
 
 
 def _check(path: Path) -> int:
     # pydantic loads here, so that `failover --help` stays quick.
     from failover.config import load_config
 
-    try:
-        config = load_config(path)
-    except ConfigError as error:
-        count = len(error.complaints)
-        click.echo(f"{error}\n{path} is invalid: {count} complaint{'s' if count > 1 else ''}", err=True)
-        return INVALID
+    config = load_config(path)
     fragile = [route.name for route in config.routes.values() if not _report_route(route)]
     for note in _notes(config):
         click.echo(f"note: {note}")

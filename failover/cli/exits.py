@@ -11,7 +11,9 @@ import click
 
 from failover.errors import CassetteError, ConfigError
 
-HOLDS, DEVIATED, INVALID, INTERRUPTED = 0, 1, 2, 130
+from failover.cli import INTERRUPTED
+
+HOLDS, DEVIATED, INVALID = 0, 1, 2
 
 
 def run(body: Callable[[], int]) -> NoReturn:

@@ -84,11 +84,11 @@ def test_every_mistake_of_an_invalid_config_is_told_with_file_and_line(checked: 
     assert result.stdout == ""
     lines = [line.split("failover.yaml:")[1].split(":")[0] for line in result.stderr.splitlines()[:-1]]
     assert lines == ["3", "6", "8", "10", "10"]
-    assert result.stderr.endswith("is invalid: 5 complaints\n")
+    assert result.stderr.endswith("\n5 complaints; nothing was done\n")
 
 
 def test_one_mistake_is_counted_as_one(checked: Check) -> None:
-    assert checked("[]").stderr.endswith("is invalid: 1 complaint\n")
+    assert checked("[]").stderr.endswith("\n1 complaint; nothing was done\n")
 
 
 def test_a_file_that_is_not_there_is_invalid(tmp_path: Path) -> None:
