@@ -141,9 +141,7 @@ class Router:
     def decide(self, route: str, messages: Sequence[Mapping[str, Any]] = (), **arguments: Any) -> Decision:
         """The decision for such a request now, explained; nothing is sent and nothing is learned."""
         request = self._request({"messages": messages, **arguments}, stream=False, deadline_s=None)
-        return decide(
-            self._route(route), request, self._learned, self._facts, self._clock(), self._rng
-        )
+        return decide(self._route(route), request, self._learned, self._facts, self._clock(), self._rng)
 
     def snapshot(self) -> Snapshot:
         """Breakers, cooldowns, latencies, in-flight counts and prices in force, as of now."""
@@ -180,9 +178,7 @@ class Router:
         self, route: str, payload: Mapping[str, Any], *, stream: bool, deadline_s: float | None
     ) -> Call:
         request = self._request(payload, stream=stream, deadline_s=deadline_s)
-        return Call(
-            request, self._route(route), self._learned, self._facts, self._rng, self._learned.record
-        )
+        return Call(request, self._route(route), self._learned, self._facts, self._rng, self._learned.record)
 
     def _request(self, payload: Mapping[str, Any], *, stream: bool, deadline_s: float | None) -> Request:
         return Request(

@@ -137,8 +137,9 @@ class Stream:
         if piece is None:
             await running.close()
             return self._driver.step(self._call, Succeeded(attempt, running.usage))
-        self._held.append(piece.value)
-        self._text.append(piece.text)
+        if piece.value is not None:
+            self._held.append(piece.value)
+            self._text.append(piece.text)
         if piece.has_token and not running.committed:
             running.committed = True
             return self._driver.step(self._call, FirstToken(attempt))

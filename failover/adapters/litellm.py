@@ -99,12 +99,15 @@ class LitellmAdapter:
         exchange = Exchange(connect_s=outbound.limits.connect_s)
         try:
             with watched(exchange):
-                chunks = await self._litellm.acompletion(**arguments)
-            async for chunk in chunks:
+                chunks = aiter(await self._litellm.acompletion(**arguments))
+                # For some providers (Gemini) litellm sends no sooner than it is asked for a chunk.
+                chunk = await anext(chunks, None)
+            while chunk is not None:
                 piece = _piece(chunk)
                 if piece.finish_reason:
                     self._require_answer(outbound.target, exchange)
                 yield piece
+                chunk = await anext(chunks, None)
             self._require_answer(outbound.target, exchange)
         except Exception as error:
             _tell(error, exchange)
@@ -170,7 +173,7 @@ class LitellmAdapter:
         destination = self._destinations.get(target)
         if destination is None:
             destination = self._destinations[target] = self._destination(target)
-        arguments = dict(outbound.payload)
+        arguments = {name: value for name, value in outbound.payload.items() if name != "stream"}
         arguments.setdefault("timeout", outbound.limits.total_s + _SLACK_S)
         arguments.update(
             model=target.model,
@@ -266,7 +269,18 @@ def _piece(chunk: Any) -> Piece:
     for choice in chunk.choices:
         delta = choice.delta
         text += delta.content or ""
-        has_token = bool(has_token or text or delta.tool_calls or getattr(delta, "reasoning_content", None))
+        # What a chunk has not is slow to ask for: pydantic looks everywhere.
+        has_token = has_token or bool(
+            text
+            or delta.tool_calls
+            or vars(delta).get("reasoning_content")
+            or _extra(delta, "reasoning_content")
+        )
         finish_reason = finish_reason or choice.finish_reason or ""
-    usage = _usage(getattr(chunk, "usage", None))
+    usage = _usage(vars(chunk).get("usage") or _extra(chunk, "usage"))
     return Piece(chunk, has_token=has_token, text=text, finish_reason=finish_reason, usage=usage)
+
+
+def _extra(model: Any, name: str) -> Any:
+    extra = model.model_extra
+    return extra.get(name) if extra else None

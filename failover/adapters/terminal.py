@@ -10,15 +10,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-_OPENAI = rb'data:\s*\[DONE\]|"finish_reason"\s*:\s*"(\w*)"|"type"\s*:\s*"response\.(?:completed|incomplete)"'
-_ANTHROPIC = rb'"type"\s*:\s*"message_stop"|"stop_reason"\s*:\s*"(\w*)"'
-_GEMINI = rb'"finishReason"\s*:\s*"(\w*)"'
-_COHERE = rb'"type"\s*:\s*"message-end"|"event_type"\s*:\s*"stream-end"|"is_finished"\s*:\s*true'
-_OLLAMA = rb'"done"\s*:\s*true'
-
 # Any dialect's marker counts: gateways speak OpenAI's dialect for everyone, and litellm routes some
-# OpenAI models through the Responses API.
-_TERMINAL = re.compile(b"|".join((_OPENAI, _ANTHROPIC, _GEMINI, _COHERE, _OLLAMA)))
+# OpenAI models through the Responses API. One opening quote for all keeps the search quick.
+_DONE = b"data: [DONE]"
+_TERMINAL = re.compile(
+    rb'"(?:(?:finish_reason|stop_reason|finishReason)"\s*:\s*"(\w*)"'
+    rb'|type"\s*:\s*"(?:response\.(?:completed|incomplete)|message_stop|message-end)"'
+    rb'|event_type"\s*:\s*"stream-end"|is_finished"\s*:\s*true|done"\s*:\s*true)'
+)
 _ORDINARY = frozenset(
     b"stop length tool_calls function_call end_turn max_tokens tool_use stop_sequence complete eos".split()
 )
@@ -56,6 +55,9 @@ class StreamWatch:
         if b'"error"' in window or b"event: error" in window:
             self.doubtful = True
         self._tail = window[-_OVERLAP:]
+        if b"\n" not in chunk:
+            self._line += chunk
+            return
         *lines, self._line = (self._line + chunk).split(b"\n")
         for line in lines:
             if line.startswith(b"data: {") and not line.rstrip().endswith(b"}"):
@@ -64,6 +66,8 @@ class StreamWatch:
     def _look_for_end(self, window: bytes) -> None:
         found = _TERMINAL.search(window)
         if found:
+            reason = found[1]
             self.ended = True
-            reason = next((group for group in found.groups() if group is not None), b"stop")
-            self.doubtful = self.doubtful or reason.lower() not in _ORDINARY
+            self.doubtful = self.doubtful or (reason is not None and reason.lower() not in _ORDINARY)
+        elif _DONE in window:
+            self.ended = True

@@ -142,9 +142,7 @@ def _sources(answers: Mapping[str, Successes]) -> dict[str, int]:
     return {source.value: counts[source] for source in Source}
 
 
-def _reproduce(
-    scenario: Scenario, seed: int, mode: str, config: Path | None, cassettes: Path | None
-) -> str:
+def _reproduce(scenario: Scenario, seed: int, mode: str, config: Path | None, cassettes: Path | None) -> str:
     words = ["failover", "drill", str(scenario.path), "--seed", str(seed), "--mode", mode]
     if config is not None:
         words += ["--config", str(config)]

@@ -46,9 +46,7 @@ class Oracle:
             for ask in range(1, policy.attempts + 1)
         )
 
-    def _answers(
-        self, target: Target, request: Request, ask: int, start_s: float, deadline_s: float
-    ) -> bool:
+    def _answers(self, target: Target, request: Request, ask: int, start_s: float, deadline_s: float) -> bool:
         exchange = self._world.exchange(target, request.id, ask, start_s, stream=request.stream)
         if start_s + exchange.total_s > deadline_s:
             return False

@@ -53,9 +53,7 @@ class _WorldTransport(httpx.AsyncBaseTransport):
         assert target is not None  # noqa: S101  # the adapter above has just set it
         asked = sender.request
         now = asyncio.get_running_loop().time()
-        exchange = self._world.exchange(
-            target, asked.id, sender.asks[target.name], now, stream=asked.stream
-        )
+        exchange = self._world.exchange(target, asked.id, sender.asks[target.name], now, stream=asked.stream)
         body_s = exchange.total_s - exchange.first_token_s if asked.stream else 0.0
         return await played(exchange.image, request, exchange.total_s - body_s, body_s)
 

@@ -7,6 +7,8 @@ import sys
 
 import click
 
+from failover.cli.exits import INTERRUPTED
+
 COMMANDS = {
     "drill": "runs scenario files or folders and judges them",
     "check": "validates a config and prints what each route can and cannot survive",
@@ -14,7 +16,6 @@ COMMANDS = {
     "cassettes": "lists the episodes of vcrpy cassettes and how the router sees each",
     "record": "records cassettes from real endpoints, scrubbed, with timing",
 }
-INTERRUPTED = 130
 
 
 class _LazyGroup(click.Group):

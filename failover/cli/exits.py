@@ -11,9 +11,7 @@ import click
 
 from failover.errors import CassetteError, ConfigError
 
-from failover.cli import INTERRUPTED
-
-HOLDS, DEVIATED, INVALID = 0, 1, 2
+HOLDS, DEVIATED, INVALID, INTERRUPTED = 0, 1, 2, 130
 
 
 def run(body: Callable[[], int]) -> NoReturn:
