@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import tracemalloc
+from collections.abc import Callable
 from heapq import heappop, heappush
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def drill(seconds: float) -> tuple[int, float, int]:
 
 def bare_heap(events: int) -> float:
     """Wall seconds of so many pushes, pops and calls of an empty function."""
-    heap: list[tuple[float, int, object]] = []
+    heap: list[tuple[float, int, Callable[[], None]]] = []
 
     def nothing() -> None:
         return None
@@ -50,7 +51,7 @@ def bare_heap(events: int) -> float:
         heappush(heap, (number * 0.1, number, nothing))
     for number in range(IN_FLIGHT, events):
         at_s, _, callback = heappop(heap)
-        callback()  # type: ignore[operator]
+        callback()
         heappush(heap, (at_s + 4.0, number, nothing))
     return time.perf_counter() - began_s
 

@@ -99,7 +99,7 @@ class Driver:
         try:
             async with limit:
                 answer = await adapter.send(outbound)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # the adapter classifies whatever its client raises
             return None, error, Failed(send.attempt, observed(adapter, send, error, limit))
         return answer, None, Succeeded(send.attempt, answer.usage)
 

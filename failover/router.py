@@ -203,5 +203,5 @@ class Router:
             for listener in tuple(self._listeners):
                 try:
                     listener(event)
-                except Exception:
+                except Exception:  # noqa: BLE001  # a listener may raise anything, and harms nobody
                     _log.exception("a listener raised on %s; it harms nobody", event.event)

@@ -177,7 +177,7 @@ class _Attempt:
                 piece = await anext(self._pieces)
         except StopAsyncIteration:
             return None if self.finish_reason else Failure(FailureKind.TRUNCATED_STREAM)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # the adapter classifies whatever its client raises
             self.error = error
             if limit.expired():
                 return Failure(FailureKind.TIMEOUT, phase=phase)

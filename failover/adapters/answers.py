@@ -137,7 +137,10 @@ def _in_events(text: str) -> Fault | None:
             broken = True
     if found := _in_parts(parts, streamed=True):
         return found
-    return None if done else Fault(_K.TRUNCATED_STREAM) if not seen else _cut(parts, names, broken=broken)
+    # A part that does not parse is lost, whether or not the stream went on to its end.
+    if broken or not seen:
+        return Fault(_K.TRUNCATED_STREAM)
+    return None if done else _cut(parts, names)
 
 
 def _events(text: str) -> Iterator[tuple[str, str]]:

@@ -45,5 +45,6 @@ class Draws:
         self._count = 0
 
     def __call__(self) -> float:
+        """The next draw, in [0, 1)."""
         self._count += 1
         return self._chance.uniform(*self._key, self._count)

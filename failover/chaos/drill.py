@@ -6,7 +6,6 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import Mapping
-from math import inf
 from pathlib import Path
 
 from failover.cassettes.episodes import load_folder
@@ -15,8 +14,8 @@ from failover.chaos.journal import Journal
 from failover.chaos.judge import Judge
 from failover.chaos.oracle import Oracle
 from failover.chaos.outcomes import Outcomes
-from failover.chaos.replay import Replay
 from failover.chaos.repertoire import Source, Successes, repertoire
+from failover.chaos.replay import Replay
 from failover.chaos.scenario import Scenario
 from failover.chaos.simulation import Simulation
 from failover.chaos.verdict import DrillFacts, Verdict, compose
@@ -27,7 +26,7 @@ from failover.core.decide import Facts
 from failover.core.events import Event, InjectionEnded, InjectionStarted, PriceInForce
 from failover.core.prices import PriceBook
 from failover.core.vocabulary import Route
-from failover.errors import CassetteError, Complaint, ConfigError
+from failover.errors import CassetteError, ConfigError
 from failover.price_map import price_book
 from failover.shipped import shipped_folder
 

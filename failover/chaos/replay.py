@@ -22,7 +22,6 @@ from failover.chaos.workload import arrivals, messages
 from failover.chaos.world import START_EPOCH_S, World
 from failover.config import Config
 from failover.core.events import Event
-from failover.core.failures import Failure
 from failover.core.vocabulary import Request, Target
 from failover.errors import CallError
 from failover.router import Router

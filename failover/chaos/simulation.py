@@ -10,8 +10,8 @@ from failover.adapters.wire import ConnectionFault
 from failover.chaos.chance import Draws
 from failover.chaos.image import Exchange
 from failover.chaos.outcomes import Outcomes
-from failover.chaos.workload import arrivals
 from failover.chaos.scenario import Workload
+from failover.chaos.workload import arrivals
 from failover.chaos.world import World
 from failover.core.call import Call, Commands
 from failover.core.decide import Facts

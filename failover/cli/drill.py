@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import traceback
@@ -105,6 +106,8 @@ def _run(asked: Asked) -> int:
 
 
 def _drill_all(asked: Asked, reached: Reached, interruption: Interruption) -> None:
+    # Where a reply tells no usage litellm counts tokens, and would look for tokenizers on the network.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     # pydantic, litellm and rich load from here on, so that `failover --help` stays quick.
     from failover.chaos.finding import find_scenarios
 

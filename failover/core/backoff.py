@@ -29,6 +29,7 @@ class FullJitter(wait_base):
         self._rng = rng
 
     def __call__(self, retry_state: RetryCallState) -> float:
+        """Seconds after the attempt that tenacity numbers, from 1."""
         exponent = min(retry_state.attempt_number - 1, 32)
         ceiling_s: float = min(self._policy.initial_s * 2.0**exponent, self._policy.max_s)
         return self._rng() * ceiling_s
@@ -45,6 +46,7 @@ class StopAtDeadline(stop_base):
         self._left_s = left_s
 
     def __call__(self, retry_state: RetryCallState) -> bool:
+        """Whether the wait that was just computed is too long."""
         return retry_state.upcoming_sleep >= self._left_s
 
 

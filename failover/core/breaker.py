@@ -10,6 +10,7 @@ has elapsed, so the storage answers from the time it was last told), opening by 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from pybreaker import (
@@ -230,10 +231,8 @@ class Breaker(CircuitBreakerListener):
         self._storage.open_for_s = None
 
     def _feed_failure(self) -> None:
-        try:
+        with suppress(_FailedAttemptError):
             self._circuit.call(_fail)
-        except _FailedAttemptError:
-            pass
 
     def state_change(
         self, cb: CircuitBreaker, old_state: CircuitBreakerState | None, new_state: CircuitBreakerState

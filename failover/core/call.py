@@ -225,7 +225,9 @@ class Call:
         self._live = None
         name = attempt.state.target.name
         cost_nusd = self._facts.prices.charge_nusd(name, usage, self._facts.epoch_s + now)
-        self._logbook.attempt_ended(attempt, outcome, permit, failure, usage, cost_nusd, now)
+        self._logbook.attempt_ended(
+            attempt, outcome, permit, now, failure=failure, usage=usage, cost_nusd=cost_nusd
+        )
 
     def _so_far(self) -> tuple[endings.Failures, endings.Passed]:
         return tuple(self._logbook.failures), tuple(self._candidates.passed_over)

@@ -80,10 +80,11 @@ class Logbook:
         attempt: Attempt,
         outcome: Outcome,
         permit: Outcome,
+        now: float,
+        *,
         failure: Failure | None,
         usage: Usage | None,
         cost_nusd: int,
-        now: float,
     ) -> None:
         """An attempt ended, its permit settled as `permit`."""
         name = attempt.state.target.name

@@ -13,7 +13,7 @@ NUSD_PER_USD = 1_000_000_000
 TOKENS_PER_MTOK = 1_000_000
 
 
-def usd_to_nusd(usd: Decimal | str | int | float) -> int:
+def usd_to_nusd(usd: Decimal | str | float) -> int:
     """Dollars as nano-dollars, exactly as written (`0.15` is 150 000 000), rounded half up."""
     exact = Decimal(str(usd)) * NUSD_PER_USD
     return int(exact.to_integral_value(ROUND_HALF_UP))

@@ -63,7 +63,7 @@ def latency(states: Sequence[TargetState], ranking: Ranking) -> Sequence[TargetS
     power of two choices); now and then the one seen longest ago leads, so that it gets a chance to
     show that it improved.
     """
-    if len(states) < 2:
+    if len(states) <= 1:
         return states
     if ranking.rng() < EXPLORATION_SHARE:
         lead = min(states, key=lambda state: (state.in_flight, state.total.observed_at_s))

@@ -47,7 +47,9 @@ async def test_an_error_reply_is_kept_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "squeezed"), [("gzip", gzip.compress(b"busy")), ("deflate", zlib.compress(b"busy"))]
+    ("encoding", "squeezed"),
+    [("gzip", gzip.compress(b"busy")), ("deflate", zlib.compress(b"busy"))],
+    ids=["gzip", "deflate"],
 )
 async def test_a_compressed_error_is_read_in_clear(encoding: str, squeezed: bytes) -> None:
     response = httpx.Response(503, headers={"content-encoding": encoding}, stream=Body([squeezed]))
