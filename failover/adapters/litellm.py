@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -16,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from failover.adapters.classify import classify_exception
 from failover.adapters.classify_reply import classify_reply
 from failover.adapters.clients import ClientKey, ClientPool, Style, style_of
+from failover.adapters.loading import load_litellm, load_provider
 from failover.adapters.seam import Answer, Outbound, Piece
 from failover.adapters.transport import BrokenReplyError, Exchange, watched
 from failover.core.failures import Failure, FailureKind
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 _EXCHANGE = "failover_exchange"
 _AZURE_VERSION = "2024-10-21"
 _NO_CREDENTIAL = "none"
-_LOCAL_COST_MAP = "LITELLM_LOCAL_MODEL_COST_MAP"
 # The driver's limits end an attempt; the client's own is a net below them and must not race them.
 _SLACK_S = 1.0
 # What litellm makes of a 200 that it cannot read.
@@ -202,6 +199,7 @@ class LitellmAdapter:
             )
         except Exception:  # noqa: BLE001 - litellm raises what it likes, and says it again when it sends
             provider, credential, base = _provider_of(target), "", ""
+        load_provider(self._litellm, provider)
         credential = credential or self._environment.get(f"{provider.upper()}_API_KEY", "")
         return _Destination(provider, style_of(provider), target.api_base or base or "", credential)
 
@@ -215,27 +213,6 @@ class LitellmAdapter:
         base = destination.api_base or self._environment.get("AZURE_API_BASE", "")
         version = self._environment.get("AZURE_API_VERSION", "") or _AZURE_VERSION
         return self._pool.client(ClientKey(style, base, secret, version))
-
-
-def load_litellm() -> Any:
-    """litellm, imported so that it reads its bundled price map instead of fetching one."""
-    if "litellm" not in sys.modules:
-        with _variable(_LOCAL_COST_MAP, "True"):
-            return importlib.import_module("litellm")
-    return importlib.import_module("litellm")
-
-
-@contextmanager
-def _variable(name: str, value: str) -> Iterator[None]:
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
 
 
 def _tell(error: BaseException, exchange: Exchange) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 
-from failover.adapters.litellm import LitellmAdapter, load_litellm
+from failover.adapters.litellm import LitellmAdapter
+from failover.adapters.loading import load_litellm
 from failover.adapters.wire import ConnectionFault
 from failover.chaos.image import Image
 

@@ -154,7 +154,7 @@ def _line(recorded: Recorded) -> str:
 
 def _quiet_litellm() -> None:
     """This process is ours: litellm's advice on errors is not for whoever records them on purpose."""
-    from failover.adapters.litellm import load_litellm
+    from failover.adapters.loading import load_litellm
 
     # To count tokens litellm would look for a tokenizer on the network.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -15,7 +15,8 @@ import pytest
 from llmock.scenarios import Fail, StreamFault
 from llmock.testing import LLMockServer
 
-from failover.adapters.litellm import LitellmAdapter, load_litellm
+from failover.adapters.litellm import LitellmAdapter
+from failover.adapters.loading import load_litellm
 from failover.adapters.seam import Piece
 from failover.adapters.transport import BrokenReplyError
 from failover.core.failures import Failure, FailureKind
@@ -362,7 +363,8 @@ async def test_ten_adapters_later_no_global_of_litellm_has_moved() -> None:
 def test_litellm_is_imported_at_first_use_and_the_environment_restored() -> None:
     script = (
         "import os, sys\n"
-        "from failover.adapters.litellm import LitellmAdapter, load_litellm\n"
+        "from failover.adapters.litellm import LitellmAdapter\n"
+        "from failover.adapters.loading import load_litellm\n"
         "LitellmAdapter()\n"
         "assert 'litellm' not in sys.modules\n"
         "before = dict(os.environ)\n"
