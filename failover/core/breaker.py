@@ -225,10 +225,13 @@ class Breaker(CircuitBreakerListener):
 
     def trip(self, now: float, open_for_s: float) -> None:
         """Open for `open_for_s`, whatever was counted: the scope was told to stay away for long."""
-        self._storage.now = now
-        self._storage.open_for_s = open_for_s
+        storage = self._storage
+        if storage.state == OPEN and now + open_for_s <= storage.open_until_s:
+            return  # a later, shorter hint must not cut an earlier, longer one
+        storage.now = now
+        storage.open_for_s = open_for_s
         self._circuit.open()
-        self._storage.open_for_s = None
+        storage.open_for_s = None
 
     def _feed_failure(self) -> None:
         with suppress(_FailedAttemptError):

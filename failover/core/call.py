@@ -43,6 +43,12 @@ from failover.errors import CallError
 
 Commands = tuple[Command, ...]
 
+PATIENCE = 1.5
+"""How much longer than usual a target may take while somebody else could still be asked."""
+
+LEAST_S = 0.001
+"""No attempt starts with less time than this: it could only fail, and blame the innocent."""
+
 
 class Call:
     """The life of one request until a reply or an error.
@@ -124,7 +130,7 @@ class Call:
         return self.route.policy.deadline_s if deadline_s is None else deadline_s
 
     def _advance(self, now: float) -> Commands:
-        if now >= self._deadline_s or len(self._logbook.attempts) >= self.route.policy.attempts:
+        if self._is_late(now) or len(self._logbook.attempts) >= self.route.policy.attempts:
             return self._give_up(now)
         choice = self._candidates.pick(now)
         if choice is None:
@@ -134,24 +140,35 @@ class Call:
         self._logbook.wait_started(choice.at_s, now)
         return (Wake(choice.at_s),)
 
+    def _is_late(self, now: float) -> bool:
+        # Timers fire early by their resolution, and sums of seconds round: that is no time to try in.
+        return self._deadline_s - now < LEAST_S
+
     def _send(self, pick: Pick, now: float) -> Commands:
         permit = self._learned.acquire(pick.state, now)
         number = len(self._logbook.attempts) + 1
         self._live = Attempt(number, pick.state, permit, pick.cause, now)
-        limits = self._limits(now)
+        limits = self._limits(self._live, now)
         self._logbook.attempt_started(self._live, limits.total_s, now)
         return (Send(number, pick.state.target, limits),)
 
-    def _limits(self, now: float) -> Limits:
-        policy = self.route.policy
+    def _limits(self, attempt: Attempt, now: float) -> Limits:
+        policy, stream = self.route.policy, self.request.stream
         left_s = self._deadline_s - now
         total_s = left_s if policy.attempt_s is None else min(policy.attempt_s, left_s)
-        if policy.attempt_s is None and self._candidates.others_left(now):
-            # A silent target must not eat the time in which another one could still answer.
-            total_s = left_s / 2
-        # Only a stream shows its first token; a whole reply shows nothing until it is there.
-        first_token_s = min(policy.first_token_s, total_s) if self.request.stream else total_s
-        return Limits(min(policy.connect_s, total_s), first_token_s, min(policy.idle_s, total_s), total_s)
+        begins_s = total_s
+        is_last = attempt.number >= policy.attempts
+        if policy.attempt_s is None and not is_last and self._candidates.others_left(now):
+            # A silent target must not eat the time in which another one could still answer; but who
+            # usually answers later than that is given the time, or it could never succeed.
+            usual_s = attempt.state.latency_s(stream=stream) or 0.0
+            begins_s = min(left_s, max(left_s / 2, usual_s * PATIENCE))
+        if not stream:
+            # Only a stream shows its first token; a whole reply shows nothing until it is there.
+            return Limits(min(policy.connect_s, begins_s), begins_s, min(policy.idle_s, begins_s), begins_s)
+        # Once it flows nobody else can answer any more: it may flow to the deadline.
+        first_token_s = min(policy.first_token_s, begins_s)
+        return Limits(min(policy.connect_s, begins_s), first_token_s, min(policy.idle_s, total_s), total_s)
 
     def _running(self, number: int) -> Attempt | None:
         attempt = self._live
@@ -190,7 +207,7 @@ class Call:
         permit = self._learned.blame(attempt.state, attempt.permit, failure, now, wait)
         self._close(attempt, Outcome.FAILURE, permit, failure, message.usage, now)
         if self._committed:
-            return self._raise(endings.interrupted(self.route.name, tuple(self._logbook.failures)), now)
+            return self._raise(endings.interrupted(self.route.name, *self._so_far()), now)
         self._candidates.note(attempt.state.target, failure, now)
         if self._stops(failure):
             failures, passed_over = self._so_far()
@@ -235,10 +252,13 @@ class Call:
     def _give_up(self, now: float) -> Commands:
         failures, passed_over = self._so_far()
         name = self.route.name
-        if now >= self._deadline_s:
+        if self._is_late(now):
             error = endings.deadline_exceeded(name, self._allowed_s(), failures, passed_over)
         else:
-            error = endings.exhausted(name, failures, passed_over, now)
+            candidates = self._candidates
+            back_s = endings.soonest_s(candidates.returns_s, passed_over, now)
+            untried = candidates.somebody_is_untried()
+            error = endings.exhausted(name, failures, passed_over, back_s, untried=untried)
         return self._raise(error, now)
 
     def _raise(self, error: CallError, now: float) -> Commands:

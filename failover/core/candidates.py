@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
@@ -38,6 +39,13 @@ class WaitUntil:
     at_s: float
 
 
+_SIZES: dict[NextTarget, Callable[[Target], int | None]] = {
+    NextTarget.LARGER_WINDOW: lambda target: target.context_window_tokens,
+    NextTarget.LARGER_LIMIT: lambda target: target.tokens_per_minute,
+}
+"""What a target must have more of than the one that refused."""
+
+
 class _Asked:
     """What came of asking a target in this call, and when it may be asked once more (inf: never)."""
 
@@ -57,7 +65,7 @@ class Candidates:
         "_budget",
         "_deadline_s",
         "_fallback_was_free",
-        "_floor",
+        "_floors",
         "_learned",
         "_next",
         "_order",
@@ -65,6 +73,7 @@ class Candidates:
         "_stream",
         "_wait",
         "passed_over",
+        "returns_s",
     )
 
     def __init__(
@@ -85,10 +94,11 @@ class Candidates:
         self._budget: RetryBudget = learned.budgets[route.name]
         self._wait = FullJitter(route.policy.backoff, rng)
         self._asked: dict[str, _Asked] = {}
-        self._floor: tuple[NextTarget, int | None] | None = None
+        self._floors: dict[NextTarget, int | None] = {}
         self._next = 0
         self._fallback_was_free = False
         self.passed_over = list(decision.passed_over)
+        self.returns_s: list[float] = []
 
     def pick(self, now: float) -> Pick | WaitUntil | None:
         """Whom to ask now, or until when to wait; None when nobody is left within the deadline."""
@@ -105,23 +115,36 @@ class Candidates:
                 return self._picked(state, AttemptCause.FIRST)
             elif self._may_fall_back(state.target, now):
                 return self._picked(state, AttemptCause.FALLBACK)
-            else:
+            elif self._fallback_was_free:
                 return None
         return self._second_chance(now)
 
     def others_left(self, now: float) -> bool:
         """Whether somebody in the order has not been asked yet and may be."""
         states = self._learned.states
-        return any(states[target.name].eligible(now) for target in self._order[self._next :])
+        return any(
+            states[target.name].eligible(now) and not self._is_too_small(target)
+            for target in self._order[self._next :]
+        )
+
+    def somebody_is_untried(self) -> bool:
+        """Whether a target that could take this request was not asked: it is away, or limits forbade it."""
+        states = (self._learned.states[target.name] for target in self._route.targets())
+        return any(
+            state.target.name not in self._asked
+            and state.retired_by is None
+            and not self._is_too_small(state.target)
+            for state in states
+        )
 
     def note(self, target: Target, failure: Failure, now: float) -> None:
         """An attempt at `target` failed: what that allows for the rest of the call."""
         asked = self._asked[target.name]
         disposition = failure.disposition
-        if disposition.next_target is NextTarget.LARGER_WINDOW:
-            self._floor = (disposition.next_target, target.context_window_tokens)
-        elif disposition.next_target is NextTarget.LARGER_LIMIT:
-            self._floor = (disposition.next_target, target.tokens_per_minute)
+        if failure.retry_after_s is not None:
+            self.returns_s.append(now + failure.retry_after_s)
+        if disposition.next_target in _SIZES:
+            self._floors[disposition.next_target] = _SIZES[disposition.next_target](target)
         if asked.asks > 1 or disposition.same_target is SameTarget.NEVER:
             asked.retry_at_s = inf
         elif disposition.same_target is SameTarget.ONCE_AT_ONCE:
@@ -147,7 +170,8 @@ class Candidates:
             if asked.at_once:
                 asked.at_once = False
                 state = self._learned.states[name]
-                if state.eligible(now) and self._budget.try_withdraw(now):
+                may = state.eligible(now) and not self._is_too_slow(state, now)
+                if may and self._budget.try_withdraw(now):
                     return self._picked(state, AttemptCause.RETRY)
         return None
 
@@ -156,25 +180,26 @@ class Candidates:
             return state.passed_over(now)
         if self._is_too_small(state.target):
             return PassedOver(state.target, Reason.WINDOW_TOO_SMALL)
-        left_s = self._deadline_s - now
-        usual_s = state.latency_s(stream=self._stream)
-        if usual_s is not None and usual_s > left_s and self._somebody_is_quicker(left_s, now):
-            return PassedOver(state.target, Reason.TOO_SLOW)
-        return None
+        return PassedOver(state.target, Reason.TOO_SLOW) if self._is_too_slow(state, now) else None
 
     def _is_too_small(self, target: Target) -> bool:
-        if self._floor is None:
-            return False
-        rule, size = self._floor
-        by_window = rule is NextTarget.LARGER_WINDOW
-        has = target.context_window_tokens if by_window else target.tokens_per_minute
-        return size is None or has is None or has <= size
+        for rule, size in self._floors.items():
+            has = _SIZES[rule](target)
+            if size is None or has is None or has <= size:
+                return True
+        return False
+
+    def _is_too_slow(self, state: TargetState, now: float) -> bool:
+        left_s = self._deadline_s - now
+        usual_s = state.latency_s(stream=self._stream)
+        return usual_s is not None and usual_s > left_s and self._somebody_is_quicker(left_s, now)
 
     def _somebody_is_quicker(self, left_s: float, now: float) -> bool:
         for target in self._order[self._next :]:
             state = self._learned.states[target.name]
             usual_s = state.latency_s(stream=self._stream)
-            if usual_s is not None and usual_s <= left_s and state.eligible(now):
+            quick = usual_s is not None and usual_s <= left_s
+            if quick and state.eligible(now) and not self._is_too_small(target):
                 return True
         return False
 
@@ -189,29 +214,34 @@ class Candidates:
         return self._budget.try_withdraw(now)
 
     def _second_chance(self, now: float) -> Pick | WaitUntil | None:
-        """Everyone in the order was asked or passed over: who is ready soonest?"""
-        ready_s, chosen = inf, None
+        """Everyone in the order was asked or passed over: who is ready soonest?
+
+        Those who can usually still make it go first, then those never asked, then the author's order.
+        """
+        ready_s, chosen, best = inf, None, (True, inf, True)
         states = [self._learned.states[target.name] for target in self._route.targets()]
         last_resort = not any(state.eligible(now) for state in states)
         for state in states:
             at_s = self._ready_at_s(state, now, last_resort=last_resort)
-            if at_s < ready_s:
-                ready_s, chosen = at_s, state
-        if chosen is None or ready_s + (chosen.latency_s(stream=self._stream) or 0.0) >= self._deadline_s:
+            too_late = at_s + (state.latency_s(stream=self._stream) or 0.0) >= self._deadline_s
+            rank = (too_late, at_s, state.target.name in self._asked)
+            if at_s < self._deadline_s and rank < best:
+                ready_s, chosen, best = at_s, state, rank
+        if chosen is None:
             return None
         if ready_s > now:
             return WaitUntil(ready_s)
-        if chosen.target.name not in self._asked:
+        if chosen.target.name in self._asked:
+            return self._picked(chosen, AttemptCause.RETRY) if self._budget.try_withdraw(now) else None
+        if not self._asked or self._may_fall_back(chosen.target, now):
             return self._picked(chosen, AttemptCause.LAST_RESORT)
-        if self._budget.try_withdraw(now):
-            return self._picked(chosen, AttemptCause.RETRY)
         return None
 
     def _ready_at_s(self, state: TargetState, now: float, *, last_resort: bool) -> float:
         if state.retired_by is not None or self._is_too_small(state.target):
             return inf
         asked = self._asked.get(state.target.name)
-        if asked is None and self._route.policy.last_resort is LastResort.FAIL:
+        if asked is None and self._route.policy.last_resort is LastResort.FAIL and not state.eligible(now):
             return inf
         ready_s = max(now, state.cooldown_until_s, now if asked is None else asked.retry_at_s)
         return max(ready_s, state.breaker.ready_at_s(now, PROBE_POLL_S, last_resort=last_resort))

@@ -33,13 +33,13 @@ def _words(failure: Failure) -> str:
     return " ".join(details)
 
 
-def _soonest_s(failures: Failures, passed_over: Passed, now: float) -> float | None:
-    hints = [failure.retry_after_s for _, failure in failures if failure.retry_after_s is not None]
-    hints += [each.until_s - now for each in passed_over if each.until_s is not None]
-    return max(0.0, min(hints)) if hints else None
+def soonest_s(returns_s: list[float], passed_over: Passed, now: float) -> float | None:
+    """In how many seconds somebody may be back: `returns_s` are the instants that providers named."""
+    instants_s = returns_s + [each.until_s for each in passed_over if each.until_s is not None]
+    return max(0.0, min(instants_s) - now) if instants_s else None
 
 
-def interrupted(route: str, failures: Failures) -> CallError:
+def interrupted(route: str, failures: Failures, passed_over: Passed) -> CallError:
     """A stream broke after its commit point."""
     name, failure = failures[-1]
     return StreamInterruptedError(
@@ -47,6 +47,7 @@ def interrupted(route: str, failures: Failures) -> CallError:
         "the caller keeps what it already received",
         route=route,
         failures=failures,
+        passed_over=passed_over,
     )
 
 
@@ -59,6 +60,7 @@ def stopped(route: str, failures: Failures, passed_over: Passed) -> CallError:
             f"({_words(failure)}); see the chained exception",
             route=route,
             failures=failures,
+            passed_over=passed_over,
         )
     return RequestRejectedError(
         f"route {route!r}: {name} rejects this request ({_words(failure)}); no other target of the "
@@ -80,9 +82,13 @@ def deadline_exceeded(route: str, deadline_s: float, failures: Failures, passed_
     )
 
 
-def exhausted(route: str, failures: Failures, passed_over: Passed, now: float) -> CallError:
-    """Nobody is left to ask: every attempt failed, or none could be made."""
-    retry_after_s = _soonest_s(failures, passed_over, now)
+def exhausted(
+    route: str, failures: Failures, passed_over: Passed, retry_after_s: float | None, *, untried: bool
+) -> CallError:
+    """Nobody is left to ask: every attempt failed, or none could be made.
+
+    `untried`: somebody else could take this request, though not now.
+    """
     hint = "" if retry_after_s is None else f"; a target may be back in {retry_after_s:.1f} s"
     if not failures:
         reasons = "; ".join(f"{each.target.name}: {each.reason}" for each in passed_over)
@@ -92,7 +98,7 @@ def exhausted(route: str, failures: Failures, passed_over: Passed, now: float) -
             passed_over=passed_over,
             retry_after_s=retry_after_s,
         )
-    if all(failure.scope is Scope.REQUEST for _, failure in failures):
+    if not untried and all(failure.scope is Scope.REQUEST for _, failure in failures):
         return stopped(route, failures, passed_over)
     return AllTargetsFailedError(
         f"route {route!r}: every target that could be asked failed ({_told(failures)}){hint}",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from failover.core.backoff import Wait, backoff_s
-from failover.core.breaker import Breaker, Permit
+from failover.core.breaker import OPEN, Breaker, Permit
 from failover.core.budget import RetryBudget
 from failover.core.events import BreakerChanged, CooldownStarted, Event, TargetRetired
 from failover.core.failures import Failure, FailureKind, Scope, StayAway
@@ -71,7 +71,7 @@ class TargetState:
             return PassedOver(self.target, Reason.RETIRED)
         if self.cooldown_until_s > now:
             return PassedOver(self.target, Reason.COOLDOWN, self.cooldown_until_s)
-        if now < self.breaker.open_until_s:
+        if self.breaker.state == OPEN:
             return PassedOver(self.target, Reason.BREAKER_OPEN, self.breaker.open_until_s)
         return PassedOver(self.target, Reason.PROBE_RUNNING)
 
@@ -117,7 +117,9 @@ class Learned:
         """An attempt was answered whole."""
         self.now = now
         state.in_flight -= 1
-        state.gone_evidence = 0
+        if state.gone_evidence:
+            for each in self.sharing(Scope.MODEL, state.target):
+                each.gone_evidence = 0
         state.cooldowns = 0
         permit.settle(Outcome.SUCCESS, now, first_token_s=first_token_s)
 
@@ -135,25 +137,26 @@ class Learned:
         self.now = now
         state.in_flight -= 1
         current = permit.generation == state.breaker.generation
-        outcome = _permit_outcome(failure)
-        permit.settle(outcome, now)
         match failure.disposition.stay_away:
             case StayAway.COOLDOWN:
                 self._cool_down(state, failure, now, wait)
-            case StayAway.LONG:
-                self._trip(failure.scope, state, now, failure.retry_after_s or AWAY_LONG_S)
-            case StayAway.RETIREMENT:
-                if current:
-                    self._doubt(state, failure, now)
+            case StayAway.LONG if current:
+                hint_s = failure.retry_after_s
+                self._trip(failure.scope, state, now, AWAY_LONG_S if hint_s is None else hint_s)
+            case StayAway.RETIREMENT if current:
+                self._doubt(state, failure, now)
             case StayAway.UNTIL_RELOAD:
                 self._retire(failure.scope, state, failure.kind)
-            case StayAway.NOTHING | StayAway.BREAKER:
-                pass
+        # After a trip the permit is of an older generation: one failure opens the breaker once.
+        outcome = _permit_outcome(failure)
+        permit.settle(outcome, now)
         return outcome
 
     def sharing(self, scope: Scope, target: Target) -> list[TargetState]:
         """The states of all targets that share `target`'s domains of `scope`, its own included."""
         domains = SCOPE_DOMAINS.get(scope, (FaultDomain.TARGET,))
+        if FaultDomain.MODEL in domains and not target.model:
+            domains = (FaultDomain.TARGET,)  # a plain function has no model to share
         wanted = [target.domain(domain) for domain in domains]
         return [
             state
@@ -162,7 +165,9 @@ class Learned:
         ]
 
     def _cool_down(self, state: TargetState, failure: Failure, now: float, wait: Wait) -> None:
-        state.cooldowns += 1
+        if state.cooldown_until_s <= now:
+            # A burst of refusals that were under way together is one refusal.
+            state.cooldowns += 1
         cooldown_s = failure.retry_after_s
         if cooldown_s is None:
             cooldown_s = backoff_s(wait, attempt=state.cooldowns)
@@ -179,8 +184,10 @@ class Learned:
             each.breaker.trip(now, open_for_s)
 
     def _doubt(self, state: TargetState, failure: Failure, now: float) -> None:
-        state.gone_evidence += 1
-        if state.gone_evidence >= GONE_EVIDENCE:
+        evidence = state.gone_evidence + 1
+        for each in self.sharing(failure.scope, state.target):
+            each.gone_evidence = evidence
+        if evidence >= GONE_EVIDENCE:
             self._retire(failure.scope, state, failure.kind)
         else:
             self._trip(failure.scope, state, now, GONE_RETRY_S)

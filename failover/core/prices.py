@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
+from fractions import Fraction
+from math import floor
 from types import MappingProxyType
 
 from failover.core.vocabulary import Usage
@@ -15,8 +17,8 @@ TOKENS_PER_MTOK = 1_000_000
 
 def usd_to_nusd(usd: Decimal | str | float) -> int:
     """Dollars as nano-dollars, exactly as written (`0.15` is 150 000 000), rounded half up."""
-    exact = Decimal(str(usd)) * NUSD_PER_USD
-    return int(exact.to_integral_value(ROUND_HALF_UP))
+    # Not with Decimal: its products are rounded to the precision of whoever embeds us.
+    return floor(Fraction(str(usd)) * NUSD_PER_USD + Fraction(1, 2))
 
 
 @dataclass(frozen=True, slots=True)
