@@ -26,9 +26,7 @@ class Style(StrEnum):
     AZURE = "azure"
 
 
-# The providers that litellm 1.106.2 reaches through the OpenAI SDK. All others take litellm's own
-# handler, or (cohere, cloudflare, sagemaker, replicate, ...) ignore what they are given: those work
-# through litellm's client, unobserved.
+# The providers that litellm 1.106.2 reaches through the OpenAI SDK; the others take litellm's handler.
 _BY_OPENAI_SDK = frozenset(
     """
     ai21 ai21_chat aiml apertis assemblyai baseten cerebras charity_engine chutes clarifai codestral

@@ -35,7 +35,9 @@ class Exchange:
         return Exchange(image, after_s, after_s)
 
     def slowed(self, factor: float, first_token_extra_s: float) -> Exchange:
-        """The same answer, later."""
+        """The same answer, later; what never comes stays away."""
+        if self.first_token_s == inf:
+            return self
         first_token_s = self.first_token_s * factor + first_token_extra_s
         total_s = first_token_s + (self.total_s - self.first_token_s) * factor
         return replace(self, first_token_s=first_token_s, total_s=total_s)

@@ -13,15 +13,19 @@ import importlib.metadata
 import json
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import failover.adapters
+from failover.adapters.playable import is_playable
 from failover.adapters.seam import Adapter, Outbound
+from failover.adapters.wire import ConnectionFault
 from failover.chaos.image import Image
 from failover.core.failures import Failure, FailureKind, Phase
 from failover.core.vocabulary import Limits, Target, Usage
+from failover.errors import CassetteError
 
 Outcome = Usage | Failure
 """Tokens of a success (zeros where the reply does not tell), or the failure."""
@@ -65,9 +69,14 @@ class Outcomes:
 
     def _found_out(self, target: Target, image: Image) -> Outcome:
         key = self._key(target, image)
-        stored = self._stored.get(key)
+        stored = _decoded(self._stored.get(key))
         if stored is not None:
-            return _decoded(stored)
+            return stored
+        if image.fault is ConnectionFault.HANG:
+            # Found out by nobody: it would take for ever.
+            return Failure(FailureKind.TIMEOUT, phase=Phase.TOTAL)
+        if not is_playable(target.model):
+            raise CassetteError(f"{target.name}: {unplayable(target)}")
         outcome = _observed(target, image, stream=self._stream)
         self._stored[key] = _encoded(outcome)
         self._added = True
@@ -85,8 +94,10 @@ def _observed(target: Target, image: Image, *, stream: bool) -> Outcome:
     # The client libraries are loaded only where the cache does not know.
     from failover.chaos.playing import image_adapter, litellm_quiet
 
-    with litellm_quiet():
-        return asyncio.run(_observe(image_adapter(image), target, stream=stream))
+    # In a thread of its own: whoever asks may run on an event loop, as a replay does.
+    with litellm_quiet(), ThreadPoolExecutor(1) as elsewhere:
+        observing = _observe(image_adapter(image), target, stream=stream)
+        return elsewhere.submit(asyncio.run, observing).result()
 
 
 async def _observe(adapter: Adapter, target: Target, *, stream: bool) -> Outcome:
@@ -103,6 +114,14 @@ async def _observe(adapter: Adapter, target: Target, *, stream: bool) -> Outcome
         return adapter.classify(target, error)
     finally:
         await adapter.aclose()
+
+
+def unplayable(target: Target) -> str:
+    """Why a target cannot be drilled: the end of a sentence about it."""
+    return (
+        f"{target.model} cannot be played: litellm reaches this provider by a client of its own, so a drill "
+        "would send real requests"
+    )
 
 
 def cache_folder() -> Path:
@@ -142,10 +161,13 @@ def _encoded(outcome: Outcome) -> list[Any]:
     ]
 
 
-def _decoded(stored: list[Any]) -> Outcome:
-    if len(stored) == len(Usage.__slots__):
-        return Usage(*stored)
-    kind, status, code, retry_after_s, phase, parameter = stored
-    return Failure(
-        FailureKind(kind), status, code, retry_after_s, None if phase is None else Phase(phase), parameter
-    )
+def _decoded(stored: Any) -> Outcome | None:
+    """None where nothing is stored, or nothing that can be read."""
+    match stored:
+        case [int(tokens_in), int(tokens_out)]:
+            return Usage(tokens_in, tokens_out)
+        case [kind, status, code, retry_after_s, phase, parameter] if kind in set(FailureKind):
+            read_phase = None if phase is None else Phase(phase)
+            return Failure(FailureKind(kind), status, code, retry_after_s, read_phase, parameter)
+        case _:
+            return None

@@ -75,16 +75,16 @@ def repertoire(
         and episode.endpoint in COMPLETION_ENDPOINTS
         and classify_reply(episode.provider, episode.reply) is None
     ]
-    return {target.name: _successes(target, usable, size) for target in targets}
+    return {target.name: _successes(target, usable, size, stream=stream) for target in targets}
 
 
-def _successes(target: Target, episodes: list[Episode], size: Size) -> Successes:
+def _successes(target: Target, episodes: list[Episode], size: Size, *, stream: bool) -> Successes:
     prefix, _, bare = target.model.partition("/")
     providers = {prefix, CASSETTE_PROVIDERS.get(prefix, prefix)}
     of_provider = [episode for episode in episodes if episode.provider in providers]
     of_model = [episode for episode in of_provider if episode.model in {bare, target.model}]
     if not of_provider:
-        image = Image("synthetic", reply=size.applied(synthetic_success(target.model)))
+        image = Image("synthetic", reply=size.applied(synthetic_success(target.model, stream=stream)))
         return Successes(Source.SYNTHETIC, (Success(image),))
     source = Source.RECORDED if of_model else Source.BORROWED
     return Successes(source, tuple(_success(episode, size) for episode in of_model or of_provider))

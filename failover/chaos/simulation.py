@@ -59,7 +59,7 @@ class Simulation:
         request that ended without a reply, with its arrival.
         """
         self._unserved = unserved
-        world_events = sorted(at, key=lambda timed: timed[0], reverse=True)
+        world_events = sorted(at, key=lambda timed: timed[0])[::-1]
         for arrived_s, request in arrivals(workload, self._world.chance):
             self._until(arrived_s, world_events)
             running = _Running(self._call(request), arrived_s)

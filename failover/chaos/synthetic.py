@@ -18,6 +18,8 @@ def _openai(model: str) -> Any:
         "object": "chat.completion",
         "created": 0,
         "model": model,
+        # litellm's Groq code raises where it is missing.
+        "service_tier": "default",
         "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
     }
@@ -54,18 +56,78 @@ def _cohere(_model: str) -> Any:
     }
 
 
+def _ollama(model: str) -> Any:
+    message = {"role": "assistant", "content": TEXT}
+    counts = {"prompt_eval_count": 0, "eval_count": 0}
+    return {"model": model, "message": message, "done": True, "done_reason": "stop", **counts}
+
+
+def _openai_stream(model: str) -> tuple[bytes, ...]:
+    whole = _openai(model)
+    head = {"id": whole["id"], "object": "chat.completion.chunk", "created": 0, "model": model}
+    delta = {"role": "assistant", "content": TEXT}
+    first = {"index": 0, "delta": delta, "finish_reason": None}
+    last = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    return (
+        _event({**head, "choices": [first]}),
+        _event({**head, "choices": [last]}),
+        _event({**head, "choices": [], "usage": whole["usage"]}),
+        b"data: [DONE]\n\n",
+    )
+
+
+def _anthropic_stream(model: str) -> tuple[bytes, ...]:
+    whole = _anthropic(model)
+    begun = {**whole, "content": [], "stop_reason": None}
+    delta = {"stop_reason": "end_turn", "stop_sequence": None}
+    events: tuple[dict[str, Any], ...] = (
+        {"type": "message_start", "message": begun},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": TEXT}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": delta, "usage": whole["usage"]},
+        {"type": "message_stop"},
+    )
+    return tuple(b"event: " + each["type"].encode() + b"\n" + _event(each) for each in events)
+
+
+def _google_stream(model: str) -> tuple[bytes, ...]:
+    return (_event(_google(model)),)
+
+
+def _ollama_stream(model: str) -> tuple[bytes, ...]:
+    return (json.dumps(_ollama(model)).encode() + b"\n",)
+
+
+def _event(content: Any) -> bytes:
+    return b"data: " + json.dumps(content).encode() + b"\n\n"
+
+
 SUCCESSES: dict[str, Callable[[str], Any]] = {
     "anthropic": _anthropic,
     "gemini": _google,
     "vertex_ai": _google,
     "cohere": _cohere,
     "cohere_chat": _cohere,
+    "ollama_chat": _ollama,
 }
 """By litellm's name of the provider; every other answers in OpenAI's shape."""
 
 
-def synthetic_success(model: str) -> WireReply:
-    """A whole, unstreamed reply as the provider of litellm's `model` words it."""
+STREAMS: dict[str, Callable[[str], tuple[bytes, ...]]] = {
+    "anthropic": _anthropic_stream,
+    "gemini": _google_stream,
+    "vertex_ai": _google_stream,
+    "ollama_chat": _ollama_stream,
+}
+
+
+def synthetic_success(model: str, *, stream: bool = False) -> WireReply:
+    """A reply, whole or streamed, as the provider of litellm's `model` words it."""
     prefix, _, bare = model.partition("/")
+    if stream:
+        content_type = "application/x-ndjson" if prefix.startswith("ollama") else "text/event-stream"
+        events = STREAMS.get(prefix, _openai_stream)(bare or prefix)
+        return WireReply(200, {"content-type": content_type}, b"".join(events))
     body = SUCCESSES.get(prefix, _openai)(bare or prefix)
     return WireReply(200, {"content-type": "application/json"}, json.dumps(body).encode())

@@ -55,9 +55,11 @@ def _replaced(value: Any, tokens_in: int, tokens_out: int) -> Any:
 
 
 def _counts(counts: dict[str, Any], tokens_in: int, tokens_out: int) -> dict[str, Any]:
-    numbers: dict[str, int] = {}
-    for name in counts:
-        if name in FIELDS_IN:
+    numbers: dict[str, Any] = {}
+    for name, value in counts.items():
+        if name in HOLDERS and isinstance(value, dict):
+            numbers[name] = _counts(value, tokens_in, tokens_out)
+        elif name in FIELDS_IN:
             numbers[name] = tokens_in
         elif name in FIELDS_OUT:
             numbers[name] = tokens_out

@@ -43,7 +43,13 @@ def _anthropic(status: int, message: str) -> Any:
 
 
 def _google(status: int, message: str) -> Any:
-    names = {404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 504: "DEADLINE_EXCEEDED"}
+    names = {
+        404: "NOT_FOUND",
+        429: "RESOURCE_EXHAUSTED",
+        500: "INTERNAL",
+        502: "INTERNAL",
+        504: "DEADLINE_EXCEEDED",
+    }
     name = names.get(status, "UNAVAILABLE")
     return {"error": {"code": status, "message": message, "status": name}}
 

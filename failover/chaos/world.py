@@ -70,8 +70,13 @@ class World:
 
 def _priced(target: Target, injections: Sequence[Injection], prices: PriceBook) -> tuple[DatedPrice, ...]:
     """The target's prices with the price changes woven in: one dated price for each stretch of time."""
-    changes = [injection for injection in injections if not injection.is_fault and injection.hits(target)]
-    marks = {START_EPOCH_S + at_s for change in changes for at_s in (change.at_s, change.ends_s)}
+    changes = [
+        (START_EPOCH_S + injection.at_s, START_EPOCH_S + injection.ends_s, injection)
+        for injection in injections
+        if not injection.is_fault and injection.hits(target)
+    ]
+    # Compared as wall time throughout: a drill's time is finer, and would not come back the same.
+    marks = {at_s for begins_s, ends_s, _ in changes for at_s in (begins_s, ends_s)}
     for dated in prices.prices.get(target.name, ()):
         marks |= {at_s for at_s in (dated.valid_from_s, dated.valid_to_s) if at_s is not None}
     edges = sorted(marks - {inf})
@@ -80,8 +85,8 @@ def _priced(target: Target, injections: Sequence[Injection], prices: PriceBook) 
         as_of_s = START_EPOCH_S if not edges else edges[0] - 1.0 if since_s is None else since_s
         price = prices.in_force(target.name, as_of_s)
         if price is not None:
-            for change in changes:
-                if change.share_at(as_of_s - START_EPOCH_S) > 0.0:
+            for begins_s, ends_s, change in changes:
+                if begins_s <= as_of_s < ends_s:
                     price = change.reprice(price)
             woven.append(replace(price, valid_from_s=since_s, valid_to_s=until_s))
     return tuple(woven)

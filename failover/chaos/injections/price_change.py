@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from failover.chaos.injections.base import Injection
 from failover.core.prices import DatedPrice
@@ -18,6 +18,13 @@ class PriceChange(Injection):
 
     kind: Literal["price_change"]
     factor: float = Field(ge=0.0)
+
+    @model_validator(mode="after")
+    def _for_everybody_at_once(self) -> PriceChange:
+        if self.share != 1.0 or self.ramp_s != 0.0:
+            message = "changes the price for everybody at once: leave out share and ramp_s"
+            raise ValueError(message)
+        return self
 
     def reprice(self, price: DatedPrice) -> DatedPrice:
         """The new price, rounded to whole nano-dollars per million tokens."""

@@ -1,0 +1,183 @@
+"""What targets can answer: recordings, borrowed or synthetic answers, with the tokens a workload sets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from failover.adapters.wire import WireReply
+from failover.cassettes.episodes import Episode, RecordedRequest
+from failover.cassettes.timing import Timing
+from failover.chaos.chance import Chance
+from failover.chaos.image import Image
+from failover.chaos.repertoire import Source, Success, Successes, repertoire
+from failover.chaos.synthetic import synthetic_success
+from failover.chaos.usage_shapes import with_usage
+from failover.chaos.workload import Size
+from failover.chaos.world import World
+from failover.core.prices import PriceBook
+from failover.core.vocabulary import Usage
+from tests.drills.worlds import GPT, LITELLM_WARNS, outcomes, target
+from tests.edge.fake_wire import ANTHROPIC_STREAM, OPENAI_STREAM, STREAM, gemini_chunk, openai_chunk
+
+pytestmark = LITELLM_WARNS
+AS_RECORDED = Size(None, None)
+
+
+def episode(model: str = "gpt-5.6-luna", provider: str = "openai", **changes: Any) -> Episode:
+    """A recorded success of a chat completion."""
+    recorded = Episode(
+        file="here.yaml",
+        n=0,
+        provider=provider,
+        model=model,
+        endpoint="chat.completions",
+        stream=False,
+        request=RecordedRequest("POST", "https://provider.invalid", {}, b""),
+        reply=synthetic_success(f"{provider}/{model}"),
+        timing=Timing(0.5, 2.0),
+    )
+    return replace(recorded, **changes)
+
+
+def of_gpt(*episodes: Episode, size: Size = AS_RECORDED, stream: bool = False) -> Successes:
+    return repertoire([GPT], episodes, size, stream=stream)["gpt"]
+
+
+def test_a_target_answers_with_its_own_models_recordings() -> None:
+    found = of_gpt(episode(), episode("gpt-5.6-sol"), episode(n=7))
+    assert found.source is Source.RECORDED
+    assert [answer.image.origin for answer in found.answers] == ["here.yaml#0", "here.yaml#7"]
+
+
+def test_else_with_its_providers() -> None:
+    found = of_gpt(episode("gpt-5.6-sol"), episode("claude-sonnet-5", "anthropic"))
+    assert (found.source, len(found.answers)) == (Source.BORROWED, 1)
+
+
+def test_else_with_a_synthetic_one() -> None:
+    found = of_gpt(episode("claude-sonnet-5", "anthropic"))
+    assert found.source is Source.SYNTHETIC
+    assert [(answer.image.origin, answer.timing) for answer in found.answers] == [("synthetic", None)]
+
+
+@pytest.mark.parametrize(
+    "unusable",
+    [
+        {"stream": True},
+        {"endpoint": "embeddings"},
+        {"reply": WireReply(503, {}, b"{}")},
+        {"reply": WireReply(200, {"content-type": "application/json"}, b"{")},
+    ],
+)
+def test_what_is_no_whole_success_of_a_completion_is_not_used(unusable) -> None:
+    assert of_gpt(episode(**unusable)).source is Source.SYNTHETIC
+
+
+@pytest.mark.parametrize(
+    ("model", "recorded_as"),
+    [("gemini/g", "google-gemini"), ("vertex_ai/g", "google-vertex"), ("azure/g", "azure-openai")],
+)
+def test_a_provider_is_found_by_the_cassettes_name_for_it(model, recorded_as) -> None:
+    asked = target("asked", model)
+    found = repertoire([asked], [episode("g", recorded_as)], AS_RECORDED, stream=False)["asked"]
+    assert found.source is Source.RECORDED
+
+
+def takes(success: Success) -> tuple[float, float]:
+    of = World(Chance(1), [GPT], {"gpt": Successes(Source.RECORDED, (success,))}, (), PriceBook(), 100)
+    found = of.exchange(GPT, "1", 1, 0.0, stream=False)
+    return found.first_token_s, found.total_s
+
+
+def test_an_answer_takes_as_long_as_its_recording() -> None:
+    (answer,) = of_gpt(episode()).answers
+    assert takes(answer) == (0.5, 2.0)
+
+
+def test_a_recording_without_a_first_byte_arrives_all_at_once() -> None:
+    (answer,) = of_gpt(episode(timing=Timing(total_s=3.0))).answers
+    assert takes(answer) == (3.0, 3.0)
+
+
+def test_the_timing_of_a_mock_server_is_nobodys() -> None:
+    (answer,) = of_gpt(episode(recorded_from="llmock 0.2.2 (local mock server)")).answers
+    drawn = takes(answer)
+    assert drawn != (0.5, 2.0)
+    assert drawn == takes(Success(answer.image))
+
+
+# Tokens, on the wire and as litellm reads them.
+
+ASKED = Usage(321, 45)
+DETAILED = {
+    "prompt_tokens": 9,
+    "completion_tokens": 9,
+    "total_tokens": 18,
+    "prompt_tokens_details": {"cached_tokens": 8},
+    "completion_tokens_details": {"reasoning_tokens": 7},
+}
+
+
+def read_back(model: str, reply: WireReply, *, stream: bool = False) -> Any:
+    image = Image("sized", reply=with_usage(reply, ASKED.tokens_in, ASKED.tokens_out))
+    return outcomes(stream=stream).of(target("read", model), image)
+
+
+USAGE_CHUNK = openai_chunk({}, None, usage=DETAILED)
+GOOGLE_USAGE = {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2}
+STREAMS = {
+    "openai/gpt-5.6-luna": (*OPENAI_STREAM[:-1], USAGE_CHUNK, OPENAI_STREAM[-1]),
+    "mistral/mistral-large-2512": (*OPENAI_STREAM[:-1], USAGE_CHUNK, OPENAI_STREAM[-1]),
+    "anthropic/claude-sonnet-5": ANTHROPIC_STREAM,
+    "gemini/gemini-2.5-flash": (
+        gemini_chunk("hi"),
+        gemini_chunk("", "STOP").replace(
+            b'"modelVersion"', b'"usageMetadata": ' + json.dumps(GOOGLE_USAGE).encode() + b', "modelVersion"'
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("model", [*STREAMS, "groq/openai/gpt-oss-120b", "perplexity/sonar"])
+def test_litellm_reads_the_tokens_that_were_set(model) -> None:
+    assert read_back(model, synthetic_success(model)) == ASKED
+
+
+def test_cohere_tells_its_tokens_one_level_deeper() -> None:
+    """litellm reaches Cohere by a client of its own, so that only the wire can be looked at."""
+    sized = with_usage(synthetic_success("cohere/command-a-03-2025"), 321, 45)
+    assert json.loads(sized.body)["usage"] == {"tokens": {"input_tokens": 321, "output_tokens": 45}}
+
+
+def test_detailed_counts_that_would_contradict_the_sum_are_dropped() -> None:
+    body = json.loads(synthetic_success("openai/m").body)
+    reply = WireReply(200, {"content-length": "5"}, json.dumps({**body, "usage": DETAILED}).encode())
+    sized = with_usage(reply, 321, 45)
+    assert json.loads(sized.body)["usage"] == {
+        "prompt_tokens": 321,
+        "completion_tokens": 45,
+        "total_tokens": 366,
+    }
+    assert "content-length" not in sized.headers
+
+
+@pytest.mark.parametrize("model", STREAMS)
+def test_litellm_reads_the_tokens_that_were_set_in_a_stream(model) -> None:
+    reply = WireReply(200, STREAM, b"".join(STREAMS[model]))
+    assert read_back(model, reply, stream=True) == ASKED
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{", b"data: {cut", b"\xff\xfe", b"data: [DONE]"])
+def test_a_body_that_tells_no_tokens_stays_as_it_is(body) -> None:
+    assert with_usage(WireReply(200, {}, body), 1, 2).body == body
+
+
+@pytest.mark.parametrize("model", [*STREAMS, "groq/openai/gpt-oss-120b", "perplexity/sonar"])
+def test_who_is_in_no_cassette_is_billed_in_streams_too(model) -> None:
+    asked = target("asked", model)
+    made_up = repertoire([asked], [], Size(321, 45), stream=True)["asked"]
+    assert outcomes(stream=True).of(asked, made_up.answers[0].image) == ASKED

@@ -1,0 +1,91 @@
+"""Workloads: which requests arrive when, and how large they are."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from failover.chaos.chance import Chance
+from failover.chaos.scenario import Workload
+from failover.chaos.workload import Size, arrivals, messages
+from failover.core.vocabulary import Request
+from failover.tokens import tokens_in
+from tests.drills.worlds import GPT, LITELLM_WARNS, outcomes, workload, world
+
+pytestmark = LITELLM_WARNS
+
+KINDS = ["constant", "poisson"]
+SEEDS = st.integers(0, 2**32)
+
+
+def arriving(asked: Workload, seed: int = 1) -> list[tuple[float, Request]]:
+    return list(arrivals(asked, Chance(seed)))
+
+
+@given(seed=SEEDS, kind=st.sampled_from(KINDS), rate=st.floats(0.1, 50.0), for_s=st.floats(0.5, 20.0))
+def test_requests_arrive_in_order_within_the_time_and_count_from_one(seed, kind, rate, for_s) -> None:
+    found = arriving(workload(arrivals=kind, rate_per_s=rate, for_s=for_s), seed)
+    times = [at_s for at_s, _ in found]
+    assert times == sorted(times)
+    assert all(0.0 < at_s < for_s for at_s in times)
+    assert [request.id for _, request in found] == [str(number + 1) for number in range(len(found))]
+
+
+def test_constant_arrivals_are_evenly_spaced() -> None:
+    found = arriving(workload(rate_per_s=4, for_s=2))
+    assert [at_s for at_s, _ in found] == [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_requests_arrive_at_the_rate_asked_for(kind) -> None:
+    assert len(arriving(workload(arrivals=kind, rate_per_s=20, for_s=500))) == pytest.approx(10_000, rel=0.02)
+
+
+def test_poisson_arrivals_come_in_bunches_as_real_ones_do() -> None:
+    times = [at_s for at_s, _ in arriving(workload(arrivals="poisson", rate_per_s=10, for_s=1_000))]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    mean = sum(gaps) / len(gaps)
+    variance = sum((gap - mean) ** 2 for gap in gaps) / len(gaps)
+    assert variance == pytest.approx(mean**2, rel=0.1)
+
+
+@given(seed=SEEDS, other=SEEDS)
+def test_the_same_seed_gives_the_same_arrivals_and_another_gives_others(seed, other) -> None:
+    asked = workload(arrivals="poisson", rate_per_s=5, for_s=10)
+    assert arriving(asked, seed) == arriving(asked, seed)
+    if seed != other:
+        assert arriving(asked, seed) != arriving(asked, other)
+
+
+def test_a_longer_workload_begins_like_a_shorter_one() -> None:
+    shorter, longer = (arriving(workload(arrivals="poisson", for_s=for_s)) for for_s in (20, 40))
+    assert longer[: len(shorter)] == shorter
+
+
+def test_requests_say_what_the_workload_says() -> None:
+    asked = workload(tokens_in=800, tokens_out=200, stream=True, deadline_s=9)
+    _, request = arriving(asked)[0]
+    assert request == Request("1", tokens_in=800, tokens_out=200, stream=True, deadline_s=9)
+
+
+@given(st.integers(1, 100_000))
+def test_a_prompt_is_as_long_as_the_router_would_estimate(size) -> None:
+    asked = workload(tokens_in=size, for_s=1.5)
+    assert tokens_in({"messages": messages(asked)}) == size
+    assert arriving(asked)[0][1].tokens_in == size
+
+
+def test_without_a_size_prompts_are_short() -> None:
+    assert messages(workload()) == [{"role": "user", "content": "ping"}]
+
+
+@pytest.mark.parametrize("size", [Size(None, None), Size(None, 5), Size(5, None)])
+def test_a_size_that_is_not_told_whole_leaves_the_recorded_counts(size) -> None:
+    image = world(GPT).exchange(GPT, "1", 1, 0.0, stream=False).image
+    assert image.reply is not None
+    assert size.applied(image.reply) is image.reply
+    usage = outcomes().of(GPT, image)
+    assert (usage.tokens_in, usage.tokens_out) == (10, 5)
