@@ -69,7 +69,14 @@ def run_drill(
     try:
         with Journal(judge.see, journal) as written:
             driver = (
-                Simulation(world, outcomes, route, Facts(world.prices, START_EPOCH_S), written.record)
+                Simulation(
+                    world,
+                    outcomes,
+                    route,
+                    Facts(world.prices, START_EPOCH_S),
+                    written.record,
+                    loaded.routes.values(),
+                )
                 if mode == "simulate"
                 else Replay(world, loaded, written.record)
             )

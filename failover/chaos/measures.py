@@ -100,12 +100,12 @@ def _ratio(part: int, whole: int) -> float | None:
 
 
 class _TargetTally:
-    __slots__ = ("attempts", "cost_nusd", "failures", "priced", "served", "unpriced")
+    __slots__ = ("attempts", "cost_nusd", "failures", "served", "unpriced")
 
     def __init__(self) -> None:
         self.attempts = self.served = self.cost_nusd = 0
         self.failures: dict[str, int] = {}
-        self.priced = self.unpriced = False
+        self.unpriced = False
 
     def measures(self) -> TargetMeasures:
         cost_nusd = None if self.unpriced else self.cost_nusd
@@ -142,8 +142,8 @@ class MeasureTally:
         self._detection.injection_ended(event)
 
     def price_in_force(self, event: PriceInForce) -> None:
-        """Its price is known."""
-        self._target(event.target).priced = True
+        """A target that may be asked: it is told of even if it never is."""
+        self._target(event.target)
 
     def call_started(self, event: CallStarted) -> None:
         """A request."""
@@ -168,12 +168,11 @@ class MeasureTally:
     def attempt_ended(self, event: AttemptEnded) -> None:
         """What it cost, and how it failed."""
         target = self._target(event.target)
-        target.cost_nusd += event.cost_nusd
+        target.cost_nusd += event.cost_nusd or 0
         if event.failure is not None:
             kind = event.failure.value
             target.failures[kind] = target.failures.get(kind, 0) + 1
-        if not target.priced and (event.tokens_in or event.tokens_out):
-            target.unpriced = True
+        target.unpriced = target.unpriced or event.cost_nusd is None
 
     def call_ended(self, event: CallEnded) -> None:
         """Served, or which error."""

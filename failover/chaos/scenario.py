@@ -39,7 +39,7 @@ class Workload(Section):
 
 
 class Sometimes(StrEnum):
-    """What must have happened at least once, or the drill showed nothing."""
+    """What must have happened at least once: a drill that never came there did not show it."""
 
     BREAKER_OPENED = "breaker_opened"
     BREAKER_CLOSED = "breaker_closed"
@@ -130,6 +130,10 @@ def scenario_json_schema() -> dict[str, Any]:
 
 
 def _check(section: ScenarioSection, document: Document, complaints: Complaints) -> None:
+    workload = section.workload
+    if (workload.tokens_in is None) != (workload.tokens_out is None):
+        what = "sets one of tokens_in and tokens_out: set both, or neither to keep the recorded sizes"
+        complaints.add(document, ("workload",), what)
     for index, injection in enumerate(section.inject):
         if injection.at_s >= section.workload.for_s:
             what = f"begins after the workload, which ends at {section.workload.for_s:g} s"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from typing import assert_never
 
@@ -37,10 +37,19 @@ Unserved = Callable[[Request, float], None]
 
 
 class Simulation:
-    """Runs a workload against a world in virtual time; `now` is its clock, in seconds from zero."""
+    """Runs a workload against a world in virtual time; `now` is its clock, in seconds from zero.
+
+    `routes` are the others of the config: what is learned of their targets is learned together.
+    """
 
     def __init__(
-        self, world: World, outcomes: Outcomes, route: Route, facts: Facts, record: Callable[[Event], None]
+        self,
+        world: World,
+        outcomes: Outcomes,
+        route: Route,
+        facts: Facts,
+        record: Callable[[Event], None],
+        routes: Iterable[Route] = (),
     ) -> None:
         self.now = 0.0
         self._world = world
@@ -48,7 +57,7 @@ class Simulation:
         self._route = route
         self._facts = facts
         self._record = record
-        self._learned = Learned([route], record)
+        self._learned = Learned([route, *routes], record)
         self._heap: list[tuple[float, int, _Running, Message]] = []
         self._pushed = 0
 

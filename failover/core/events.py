@@ -52,7 +52,10 @@ class FirstTokenReceived:
 
 @dataclass(frozen=True, slots=True)
 class AttemptEnded:
-    """An attempt ended; `permit` says how its permit was settled (exactly once)."""
+    """An attempt ended; `permit` says how its permit was settled (exactly once).
+
+    `cost_nusd` None: tokens were used, and nobody knows their price.
+    """
 
     event: ClassVar[str] = "attempt_ended"
     at_s: float
@@ -68,7 +71,7 @@ class AttemptEnded:
     first_token_s: float | None
     tokens_in: int
     tokens_out: int
-    cost_nusd: int
+    cost_nusd: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class CallEnded:
     target: str | None
     error: str | None
     attempts: int
-    cost_nusd: int
+    cost_nusd: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from failover.core.vocabulary import (
     Outcome,
     PassedOver,
     Usage,
+    total_nusd,
 )
 
 
@@ -84,7 +85,7 @@ class Logbook:
         *,
         failure: Failure | None,
         usage: Usage | None,
-        cost_nusd: int,
+        cost_nusd: int | None,
     ) -> None:
         """An attempt ended, its permit settled as `permit`."""
         name = attempt.state.target.name
@@ -136,7 +137,7 @@ class Logbook:
         """Served by `target`, or ended with `error`."""
         self._target = target
         if self._record is not None:
-            cost_nusd = sum([attempt.cost_nusd for attempt in self.attempts])
+            cost_nusd = total_nusd(self.attempts)
             attempts = len(self.attempts)
             self._record(CallEnded(now, self._call, self._started_s, target, error, attempts, cost_nusd))
 

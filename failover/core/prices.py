@@ -63,9 +63,9 @@ class PriceBook:
         price = self.in_force(target, as_of_s)
         return None if price is None else price.charge_nusd(tokens_in, tokens_out)
 
-    def charge_nusd(self, target: str, usage: Usage | None, as_of_s: float) -> int:
-        """The actual cost of an attempt. Without usage or price nothing is known to be owed."""
-        price = self.in_force(target, as_of_s)
-        if usage is None or price is None:
+    def charge_nusd(self, target: str, usage: Usage | None, as_of_s: float) -> int | None:
+        """The actual cost of an attempt: nothing without usage, None where the price is unknown."""
+        if usage is None or not (usage.tokens_in or usage.tokens_out):
             return 0
-        return price.charge_nusd(usage.tokens_in, usage.tokens_out)
+        price = self.in_force(target, as_of_s)
+        return None if price is None else price.charge_nusd(usage.tokens_in, usage.tokens_out)

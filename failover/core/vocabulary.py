@@ -5,6 +5,7 @@ Units stand in the names: `_s` seconds, `_nusd` integer nano-dollars, `_share` a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -223,7 +224,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
-    """One send of a call: what happened, when (seconds of the driver's clock), and what it cost."""
+    """One send of a call: what happened, when (seconds of the driver's clock), and what it cost.
+
+    `cost_nusd` None: tokens were used, and nobody knows their price.
+    """
 
     target: str
     cause: AttemptCause
@@ -233,7 +237,17 @@ class AttemptRecord:
     started_s: float
     duration_s: float
     first_token_s: float | None
-    cost_nusd: int
+    cost_nusd: int | None
+
+
+def total_nusd(attempts: Iterable[AttemptRecord]) -> int | None:
+    """The sum of charges; None as soon as one of them is unknown."""
+    total = 0
+    for attempt in attempts:
+        if attempt.cost_nusd is None:
+            return None
+        total += attempt.cost_nusd
+    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,11 +263,11 @@ class CallRecord:
     duration_s: float
 
     @property
-    def cost_nusd(self) -> int:
-        """The sum of charges, discarded attempts included."""
-        return sum(attempt.cost_nusd for attempt in self.attempts)
+    def cost_nusd(self) -> int | None:
+        """The sum of charges, discarded attempts included; None where a price is unknown."""
+        return total_nusd(self.attempts)
 
     @property
-    def cost_usd(self) -> float:
+    def cost_usd(self) -> float | None:
         """The same in dollars."""
-        return self.cost_nusd / 1_000_000_000
+        return None if self.cost_nusd is None else self.cost_nusd / 1_000_000_000

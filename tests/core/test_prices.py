@@ -91,3 +91,11 @@ def test_a_call_costs_what_all_its_attempts_cost():
     ]
     record = CallRecord("call-1", "chat", "gpt", tuple(tried), (), 0.0, 2.0)
     assert (record.cost_nusd, record.cost_usd) == (2_000_000_000, 2.0)
+
+
+def test_tokens_at_an_unknown_price_make_the_cost_unknown_and_never_zero():
+    assert BOOK.charge_nusd("nobody", Usage(10, 10), as_of_s=0.0) is None
+    assert BOOK.charge_nusd("nobody", Usage(0, 0), as_of_s=0.0) == 0
+    tried = AttemptRecord("gpt", AttemptCause.FIRST, Outcome.SUCCESS, None, None, 0.0, 1.0, None, None)
+    record = CallRecord("call-1", "chat", "gpt", (tried,), (), 0.0, 2.0)
+    assert record.cost_nusd is record.cost_usd is None

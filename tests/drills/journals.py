@@ -115,7 +115,8 @@ class Told:
         self.name = call
         self.started_s = journal.now
         self.deadline_s = deadline_s
-        self.attempts = self.cost_nusd = 0
+        self.attempts = 0
+        self.cost_nusd: int | None = 0
         self.started: AttemptStarted
 
     def after(self, seconds: float) -> Self:
@@ -200,7 +201,8 @@ class Told:
             tokens_out=tokens[1],
             **facts,
         )
-        self.cost_nusd += ended.cost_nusd
+        unknown = self.cost_nusd is None or ended.cost_nusd is None
+        self.cost_nusd = None if unknown else self.cost_nusd + ended.cost_nusd
         self.journal.write(ended)
         return self
 

@@ -461,7 +461,10 @@ def test_a_call_costs_what_its_attempts_cost():
 def test_without_a_price_nothing_may_be_charged():
     journal = Journal()
     journal.call().asks("gpt").answers(tokens=(1000, 500)).ends("gpt")
-    assert "0 were owed" in broken(ChargesExact, journal)
+    assert "None were owed" in broken(ChargesExact, journal)
+    unknown = Journal()
+    unknown.call().asks("gpt").answers(tokens=(1000, 500), cost_nusd=None).ends("gpt")
+    assert kept(ChargesExact, unknown) == 1
 
 
 # Retirement

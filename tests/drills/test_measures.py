@@ -106,7 +106,7 @@ def test_discarded_attempts_are_paid_for():
 
 def test_an_unknown_price_is_said_and_not_taken_as_zero():
     journal = Journal().prices("gpt")
-    journal.call().asks("claude").answers(tokens=(10, 10), cost_nusd=0).ends("claude")
+    journal.call().asks("claude").answers(tokens=(10, 10), cost_nusd=None).ends("claude")
     seen = measures(journal)
     assert seen.cost_usd is seen.cost_per_1k_usd is seen.targets["claude"].cost_nusd is None
     assert seen.targets["gpt"].cost_nusd == 0

@@ -91,7 +91,7 @@ def test_streams_show_their_first_token():
 
 def test_an_unknown_price_is_said():
     journal = Journal().prices("gpt")
-    journal.call().asks("claude").answers(tokens=(1, 1), cost_nusd=0).ends("claude")
+    journal.call().asks("claude").answers(tokens=(1, 1), cost_nusd=None).ends("claude")
     assert "cost not known: no price for claude" in told(verdict_on(journal))
 
 

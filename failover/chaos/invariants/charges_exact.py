@@ -17,7 +17,7 @@ class ChargesExact(Invariant):
     def __init__(self, scenario: Scenario, route: Route) -> None:
         super().__init__(scenario, route)
         self._prices: dict[str, DatedPrice] = {}
-        self._spent: dict[str, int] = {}
+        self._spent: dict[str, int | None] = {}
 
     def price_in_force(self, event: PriceInForce) -> None:
         """From now on."""
@@ -28,11 +28,16 @@ class ChargesExact(Invariant):
         """Is the charge right?"""
         self.checked += 1
         price = self._prices.get(event.target)
-        owed = 0 if price is None else price.charge_nusd(event.tokens_in, event.tokens_out)
+        used = event.tokens_in or event.tokens_out
+        owed = (
+            0 if not used else None if price is None else price.charge_nusd(event.tokens_in, event.tokens_out)
+        )
         if event.cost_nusd != owed:
             what = f"attempt {event.attempt} was charged {event.cost_nusd} nano-dollars, {owed} were owed"
+            what += "" if price else " (no price is known)"
             self.violated(event.at_s, event.call, event.target, what)
-        self._spent[event.call] = self._spent.get(event.call, 0) + event.cost_nusd
+        before, cost_nusd = self._spent.get(event.call, 0), event.cost_nusd
+        self._spent[event.call] = None if before is None or cost_nusd is None else before + cost_nusd
 
     def call_ended(self, event: CallEnded) -> None:
         """Is the sum right?"""
