@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from failover.adapters.playable import is_playable
+from failover.adapters.playable import why_unplayable
 from failover.cassettes.episodes import load_folder
 from failover.chaos.chance import Chance
 from failover.chaos.journal import Journal
 from failover.chaos.judge import Judge
 from failover.chaos.oracle import Oracle
-from failover.chaos.outcomes import Outcomes, unplayable
+from failover.chaos.outcomes import Outcomes
 from failover.chaos.repertoire import Source, Successes, repertoire
 from failover.chaos.replay import Replay
 from failover.chaos.scenario import Scenario
@@ -105,9 +105,13 @@ def _route(scenario: Scenario, config: Config) -> Route:
         known = ", ".join(sorted(config.routes))
         what = f"{config.source} has no route {scenario.workload.route!r}; it has: {known}"
         raise ConfigError([scenario.complaint(("workload", "route"), what)])
-    silent = [target for target in route.targets() if not is_playable(target.model)]
-    if silent:
-        raise ConfigError([scenario.complaint(("config",), unplayable(target)) for target in silent])
+    unplayable = [
+        scenario.complaint(("config",), f"{target.name}, {target.model}, cannot be drilled: {why}")
+        for target in route.targets()
+        if (why := why_unplayable(target.model)) is not None
+    ]
+    if unplayable:
+        raise ConfigError(unplayable)
     idle = [
         scenario.complaint(
             ("inject", index), f"hits no target of route {route.name!r}: none lies in {injection.selector}"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import failover.adapters
-from failover.adapters.playable import is_playable
+from failover.adapters.playable import why_unplayable
 from failover.adapters.seam import Adapter, Outbound
 from failover.adapters.wire import ConnectionFault
 from failover.chaos.image import Image
@@ -75,8 +75,9 @@ class Outcomes:
         if image.fault is ConnectionFault.HANG:
             # Found out by nobody: it would take for ever.
             return Failure(FailureKind.TIMEOUT, phase=Phase.TOTAL)
-        if not is_playable(target.model):
-            raise CassetteError(f"{target.name}: {unplayable(target)}")
+        why = why_unplayable(target.model)
+        if why is not None:
+            raise CassetteError(f"{target.name}: {target.model} cannot be played: {why}")
         outcome = _observed(target, image, stream=self._stream)
         self._stored[key] = _encoded(outcome)
         self._added = True
@@ -114,14 +115,6 @@ async def _observe(adapter: Adapter, target: Target, *, stream: bool) -> Outcome
         return adapter.classify(target, error)
     finally:
         await adapter.aclose()
-
-
-def unplayable(target: Target) -> str:
-    """Why a target cannot be drilled: the end of a sentence about it."""
-    return (
-        f"{target.model} cannot be played: litellm reaches this provider by a client of its own, so a drill "
-        "would send real requests"
-    )
 
 
 def cache_folder() -> Path:

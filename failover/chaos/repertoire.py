@@ -19,17 +19,12 @@ COMPLETION_ENDPOINTS = {
     "messages",
     "generateContent",
     "streamGenerateContent",
-    "chat",
-    "converse",
-    "converse-stream",
     "ollama.chat",
 }
 CASSETTE_PROVIDERS = {
     "gemini": "google-gemini",
-    "vertex_ai": "google-vertex",
     "azure": "azure-openai",
     "together_ai": "together",
-    "cohere_chat": "cohere",
     "fireworks_ai": "fireworks",
     "ollama_chat": "ollama",
 }

@@ -47,15 +47,6 @@ def _google(model: str) -> Any:
     }
 
 
-def _cohere(_model: str) -> Any:
-    return {
-        "id": "synthetic",
-        "finish_reason": "COMPLETE",
-        "message": {"role": "assistant", "content": [{"type": "text", "text": TEXT}]},
-        "usage": {"tokens": {"input_tokens": 0, "output_tokens": 0}},
-    }
-
-
 def _ollama(model: str) -> Any:
     message = {"role": "assistant", "content": TEXT}
     counts = {"prompt_eval_count": 0, "eval_count": 0}
@@ -106,9 +97,6 @@ def _event(content: Any) -> bytes:
 SUCCESSES: dict[str, Callable[[str], Any]] = {
     "anthropic": _anthropic,
     "gemini": _google,
-    "vertex_ai": _google,
-    "cohere": _cohere,
-    "cohere_chat": _cohere,
     "ollama_chat": _ollama,
 }
 """By litellm's name of the provider; every other answers in OpenAI's shape."""
@@ -117,7 +105,6 @@ SUCCESSES: dict[str, Callable[[str], Any]] = {
 STREAMS: dict[str, Callable[[str], tuple[bytes, ...]]] = {
     "anthropic": _anthropic_stream,
     "gemini": _google_stream,
-    "vertex_ai": _google_stream,
     "ollama_chat": _ollama_stream,
 }
 
