@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from failover.errors import ConfigError as ConfigError
     from failover.errors import DeadlineExceededError as DeadlineExceededError
     from failover.errors import FailoverError as FailoverError
+    from failover.errors import LocalError as LocalError
     from failover.errors import NoEligibleTargetError as NoEligibleTargetError
     from failover.errors import RequestRejectedError as RequestRejectedError
     from failover.errors import StreamInterruptedError as StreamInterruptedError
@@ -35,6 +36,7 @@ _HOMES = {
     "AllTargetsFailedError": "failover.errors",
     "DeadlineExceededError": "failover.errors",
     "StreamInterruptedError": "failover.errors",
+    "LocalError": "failover.errors",
     "CassetteError": "failover.errors",
 }
 __all__ = list(_HOMES)

@@ -17,9 +17,12 @@ class Reply:
 
 
 def with_record(value: Any, record: CallRecord) -> Any:
-    """`value` itself, with `record` as its attribute `failover`.
+    """`value` itself, with `record` as its attribute `failover`; a plain value comes in a `Reply`.
 
     Set past the object's own rules, so that a model's fields and what it dumps stay as they came.
     """
-    object.__setattr__(value, "failover", record)
+    try:
+        object.__setattr__(value, "failover", record)
+    except (AttributeError, TypeError):
+        return Reply(value, record)
     return value

@@ -54,7 +54,7 @@ class Router:
         self.config = config
         self._clock = clock
         self._rng = rng
-        self._listeners: list[Listener] = []
+        self._listeners: dict[object, Listener] = {}
         self._outbox: deque[Event] = deque()
         self._ids = itertools.count(1)
         self._adapters = AssignedAdapters(config.targets.values(), callables or {}, adapter)
@@ -148,17 +148,17 @@ class Router:
         return snapshot(self._learned, self._facts, self._clock())
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` with every event from now on; returns a function that ends it.
+        """Call `listener` with every event of calls that begin from now on; returns a function that ends it.
 
         Events are delivered after each step of a call, outside of any decision. A listener that
         raises is logged and harms nobody.
         """
-        self._listeners.append(listener)
+        seat = object()
+        self._listeners[seat] = listener
         self._learned.record = self._outbox.append
 
         def unsubscribe() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
+            self._listeners.pop(seat, None)
             if not self._listeners:
                 self._learned.record = None
 
@@ -200,7 +200,7 @@ class Router:
     def _deliver(self) -> None:
         while self._outbox:
             event = self._outbox.popleft()
-            for listener in tuple(self._listeners):
+            for listener in tuple(self._listeners.values()):
                 try:
                     listener(event)
                 except Exception:  # noqa: BLE001  # a listener may raise anything, and harms nobody

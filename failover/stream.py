@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, Self, assert_never
 
 from failover.adapters.seam import Adapter, Outbound, Piece
@@ -17,6 +18,7 @@ from failover.core.messages import (
     Commit,
     Failed,
     FirstToken,
+    Message,
     Raise,
     Return,
     Send,
@@ -25,7 +27,7 @@ from failover.core.messages import (
     Woken,
 )
 from failover.core.vocabulary import CallRecord, Usage
-from failover.driver import Driver, Errand
+from failover.driver import Clock, Driver, Errand
 from failover.errors import CallError, StreamInterruptedError
 
 
@@ -42,6 +44,7 @@ class Stream:
         self._running: _Attempt | None = None
         self._held: deque[Any] = deque()
         self._text: list[str] = []
+        self._loop = asyncio.get_running_loop()
 
     @property
     def failover(self) -> CallRecord:
@@ -65,30 +68,24 @@ class Stream:
         return self
 
     async def __anext__(self) -> Any:
-        if self._held:
-            return self._held.popleft()
-        if self._call.done or self._running is None:
-            raise StopAsyncIteration
-        try:
-            command = await self._read(self._running)
-        except BaseException:
-            await self.aclose()
-            raise
-        if command is not None:
-            self._finish(command)
-        if self._held:
-            return self._held.popleft()
-        raise StopAsyncIteration
+        while not self._held:
+            if self._call.done or self._running is None:
+                raise StopAsyncIteration
+            try:
+                command = await self._read(self._running)
+            except BaseException:
+                await self.aclose()
+                raise
+            if command is not None:
+                self._finish(command)
+        return self._held.popleft()
 
     async def aclose(self) -> None:
         """Stop early: the provider's connection is closed, and nobody is blamed."""
-        running, self._running = self._running, None
         if not self._call.done:
-            # An answer that was read to its end is a success, even if the reader left right after it.
-            if running is not None and running.finish_reason:
-                self._driver.step(self._call, Succeeded(running.send.attempt, running.usage))
-            else:
-                self._driver.step(self._call, CallerLeft())
+            self._driver.step(self._call, self._parting())
+        self._held.clear()
+        running, self._running = self._running, None
         if running is not None:
             await running.close()
 
@@ -99,9 +96,17 @@ class Stream:
         await self.aclose()
 
     def __del__(self) -> None:
-        # Dropped without being read: the permit must not stay open for ever.
-        if not self._call.done:
-            self._driver.step(self._call, CallerLeft())
+        # Dropped without being read: the permit must not stay open for ever. The garbage collector may
+        # come in any thread and in the middle of a decision, so the loop settles it when it is free.
+        if not self._call.done and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._driver.step, self._call, self._parting())
+
+    def _parting(self) -> Message:
+        """An answer that was read to its end is a success, even if the reader left right after it."""
+        running = self._running
+        if running is not None and running.finish_reason:
+            return Succeeded(running.send.attempt, running.usage)
+        return CallerLeft()
 
     async def _obey(self, command: Command) -> Command:
         match command:
@@ -126,7 +131,7 @@ class Stream:
 
     async def _read(self, running: _Attempt) -> Command | None:
         """One more chunk is held for the caller, or a command says what became of the attempt."""
-        piece = await running.next(self._driver.now())
+        piece = await running.next(self._driver.now)
         attempt = running.send.attempt
         if isinstance(piece, Failure):
             await running.close()
@@ -166,11 +171,15 @@ class _Attempt:
         self._adapter = adapter
         outbound = Outbound(send.target, errand.operation, errand.payload, send.limits)
         self._pieces = adapter.stream(outbound)
-        self._started_s: float | None = None
+        self._waited_s = 0.0
 
-    async def next(self, now: float) -> Piece | Failure | None:
-        """The next piece, what broke, or None at the end of a whole answer."""
-        limit_s, phase = self._limit(now)
+    async def next(self, clock: Clock) -> Piece | Failure | None:
+        """The next piece, what broke, or None at the end of a whole answer.
+
+        Only waiting for the provider counts against its limits, not the reader's own time.
+        """
+        limit_s, phase = self._limit()
+        began_s = clock()
         limit = asyncio.timeout(limit_s)
         try:
             async with limit:
@@ -182,23 +191,24 @@ class _Attempt:
             if limit.expired():
                 return Failure(FailureKind.TIMEOUT, phase=phase)
             return self._adapter.classify(self.send.target, error)
+        finally:
+            self._waited_s += clock() - began_s
         self.finish_reason = piece.finish_reason or self.finish_reason
         self.usage = piece.usage or self.usage
         return piece
 
-    def _limit(self, now: float) -> tuple[float, Phase]:
-        if self._started_s is None:
-            self._started_s = now
+    def _limit(self) -> tuple[float, Phase]:
         limits = self.send.limits
-        left_s = limits.total_s - (now - self._started_s)
+        left_s = limits.total_s - self._waited_s
         if self.committed:
             own_s, phase = limits.idle_s, Phase.IDLE
         else:
-            own_s, phase = limits.first_token_s - (now - self._started_s), Phase.FIRST_TOKEN
+            own_s, phase = limits.first_token_s - self._waited_s, Phase.FIRST_TOKEN
         return (own_s, phase) if own_s <= left_s else (left_s, Phase.TOTAL)
 
     async def close(self) -> None:
         """End the provider's stream; what it says about that no longer matters."""
         aclose = getattr(self._pieces, "aclose", None)
         if aclose is not None:
-            await aclose()
+            with suppress(Exception):
+                await aclose()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -65,33 +65,21 @@ class _ImageTransport(httpx.AsyncBaseTransport):
         self._image = image
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await played(self._image, request, 0.0, 0.0)
+        return await played(self._image, request, 0.0)
 
 
-async def played(image: Image, request: httpx.Request, first_byte_s: float, body_s: float) -> httpx.Response:
-    """`image` on the running loop's clock: headers after `first_byte_s`, the body `body_s` later."""
+async def played(image: Image, request: httpx.Request, after_s: float) -> httpx.Response:
+    """`image` on the running loop's clock, whole after `after_s`."""
     if image.fault is ConnectionFault.HANG:
         await asyncio.sleep(PAST_EVERY_LIMIT_S)
-    await asyncio.sleep(first_byte_s)
+    await asyncio.sleep(after_s)
     if image.fault is ConnectionFault.REFUSED:
         raise httpx.ConnectError("injected: connection refused", request=request)
     if image.reply is None:
         raise httpx.ReadError("injected: connection reset", request=request)
     reply = image.reply
     headers = {name: value for name, value in reply.headers.items() if name not in DROPPED_HEADERS}
-    body = _Body(reply.body, body_s)
-    return httpx.Response(reply.status, headers=headers, stream=body, request=request)
+    return httpx.Response(reply.status, headers=headers, content=reply.body, request=request)
 
 
 DROPPED_HEADERS = {"content-length", "content-encoding", "transfer-encoding"}
-
-
-class _Body(httpx.AsyncByteStream):
-    def __init__(self, content: bytes, after_s: float) -> None:
-        self._content = content
-        self._after_s = after_s
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._after_s:
-            await asyncio.sleep(self._after_s)
-        yield self._content

@@ -1,6 +1,7 @@
 """Mode `replay`: the shipping router and the real litellm, over a transport that plays the world.
 
-Everything runs on a virtual loop, so an hour of outage takes as long as its computing.
+Everything runs on a virtual loop, so an hour of outage takes as long as its computing. Replies come
+whole: a streamed workload is for `simulate`.
 """
 
 from __future__ import annotations
@@ -53,8 +54,7 @@ class _WorldTransport(httpx.AsyncBaseTransport):
         asked = sender.request
         now = asyncio.get_running_loop().time()
         exchange = self._world.exchange(target, asked.id, sender.asks[target.name], now, stream=asked.stream)
-        body_s = exchange.total_s - exchange.first_token_s if asked.stream else 0.0
-        return await played(exchange.image, request, exchange.total_s - body_s, body_s)
+        return await played(exchange.image, request, exchange.total_s)
 
 
 class _TellingAdapter:
@@ -122,15 +122,11 @@ class Replay:
         _sender.set(_Sender(request, self._world.chance))
         arrived_s = asyncio.get_running_loop().time()
         try:
-            reply = await router.acompletion(
+            await router.acompletion(
                 workload.route,
                 messages=messages(workload),
-                stream=request.stream,
                 deadline_s=request.deadline_s,
                 **self._arguments,
             )
-            if request.stream:
-                async for _chunk in reply:
-                    pass
         except CallError:
             unserved(request, arrived_s)

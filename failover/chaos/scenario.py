@@ -75,14 +75,19 @@ class SteadyState(Section):
     requests_min: int = Field(default=20, ge=1)
 
 
+MODES: tuple[str, ...] = ("simulate", "replay")
+STREAMED_MODES: tuple[str, ...] = ("simulate",)
+"""Replay plays whole replies; a streamed workload is simulated."""
+
+
 class ScenarioSection(Section):
-    """The file's shape. Paths are relative to the file."""
+    """The file's shape. Paths are relative to the file. `modes` left out: all that the workload allows."""
 
     title: str = Field(min_length=1)
     config: str
     cassettes: str | None = None
     when_cassettes_absent: Literal["refuse", "skip"] = "refuse"
-    modes: tuple[Literal["simulate", "replay"], ...] = ("simulate", "replay")
+    modes: tuple[Literal["simulate", "replay"], ...] | None = Field(default=None, min_length=1)
     workload: Workload
     inject: tuple[AnyInjection, ...] = ()
     steady_state: SteadyState = SteadyState()
@@ -100,7 +105,7 @@ class Scenario:
         self.config_path = path.parent / section.config
         self.cassettes_path = None if section.cassettes is None else path.parent / section.cassettes
         self.when_cassettes_absent = section.when_cassettes_absent
-        self.modes = section.modes
+        self.modes = section.modes or (STREAMED_MODES if section.workload.stream else MODES)
         self.workload = section.workload
         self.injections = section.inject
         self.steady_state = section.steady_state
@@ -134,6 +139,10 @@ def _check(section: ScenarioSection, document: Document, complaints: Complaints)
     if (workload.tokens_in is None) != (workload.tokens_out is None):
         what = "sets one of tokens_in and tokens_out: set both, or neither to keep the recorded sizes"
         complaints.add(document, ("workload",), what)
+    if workload.stream and "replay" in (section.modes or ()):
+        complaints.add(
+            document, ("modes",), "replay plays whole replies only: a streamed workload is simulated"
+        )
     for index, injection in enumerate(section.inject):
         if injection.at_s >= section.workload.for_s:
             what = f"begins after the workload, which ends at {section.workload.for_s:g} s"

@@ -122,9 +122,9 @@ class Simulation:
     def _messages(self, send: Send, exchange: Exchange, *, stream: bool) -> list[tuple[float, Message]]:
         """What the attempt will report, and how long after the send."""
         number, limits = send.attempt, send.limits
-        if stream and exchange.first_token_s > limits.first_token_s:
+        if stream and exchange.first_token_s >= limits.first_token_s:
             return [(limits.first_token_s, _timeout(number, Phase.FIRST_TOKEN))]
-        late = exchange.total_s > limits.total_s
+        late = exchange.total_s >= limits.total_s
         if exchange.image.fault is ConnectionFault.HANG or (late and not stream):
             return [(limits.total_s, _timeout(number, Phase.TOTAL))]
         outcome = self._outcomes.of(send.target, exchange.image)
@@ -136,7 +136,7 @@ class Simulation:
     def _ended(
         self, number: int, exchange: Exchange, usage: Usage, total_limit_s: float
     ) -> tuple[float, Message]:
-        if exchange.total_s > total_limit_s:
+        if exchange.total_s >= total_limit_s:
             return total_limit_s, _timeout(number, Phase.TOTAL)
         return exchange.total_s, Succeeded(number, usage)
 

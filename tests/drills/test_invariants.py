@@ -228,6 +228,25 @@ def test_a_breaker_does_not_half_open_before_its_time():
     assert "half-opened before 10.000 s" in broken(OpenBreakerRespected, journal)
 
 
+@pytest.mark.parametrize(
+    "away",
+    [
+        lambda journal: journal.breaker("mistral", "closed", "open", 20.0),
+        lambda journal: journal.cools_down("mistral", 20.0),
+        lambda journal: journal.retires("mistral"),
+    ],
+    ids=["open", "cooling", "retired"],
+)
+def test_while_every_target_is_away_a_breaker_may_half_open_a_moment_after_it_opened(away):
+    def half_opened_after(seconds: float) -> Journal:
+        others = Journal().breaker("claude", "closed", "open", 20.0)
+        journal = away(others.breaker("gpt", "closed", "open", 10.0))
+        return journal.at(seconds).breaker("gpt", "open", "half-open")
+
+    assert kept(OpenBreakerRespected, half_opened_after(1.0)) == 0
+    assert "half-opened" in broken(OpenBreakerRespected, half_opened_after(0.5))
+
+
 def test_at_most_so_many_probes_run_at_once():
     journal = Journal().breaker("gpt", "open", "half-open")
     for _ in range(3):

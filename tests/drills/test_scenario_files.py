@@ -165,6 +165,28 @@ def test_cassettes_asked_for_on_the_command_line_are_never_skipped(folder: Path)
         )
 
 
+def test_a_streamed_workload_is_only_simulated(folder: Path) -> None:
+    streamed = STORY.replace("route: chat", "route: chat, stream: true")
+    assert load_scenario(written(folder, streamed)).modes == ("simulate",)
+    asked = streamed.replace("cassettes: cassettes", "cassettes: cassettes\nmodes: [replay]")
+    (found,) = unreadable(written(folder, asked))
+    assert "replay plays whole replies only" in found
+
+
+def test_half_a_size_is_refused(folder: Path) -> None:
+    (found,) = unreadable(written(folder, STORY.replace("route: chat", "route: chat, tokens_in: 5")))
+    assert "set both, or neither" in found
+
+
+def test_a_provider_that_cannot_be_played_is_refused_with_the_reason(folder: Path) -> None:
+    """Its requests would leave the drill."""
+    story = written(folder)
+    (folder / "failover.yaml").write_text(CONFIG.replace("openai/gpt", "cohere/gpt"), "utf-8")
+    (found,) = unfit(story)
+    assert found.startswith("story.yaml:3: config: ")
+    assert "cannot be drilled: litellm reaches this provider by a client of its own" in found
+
+
 # Which files a command line means.
 
 

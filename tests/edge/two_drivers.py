@@ -1,0 +1,220 @@
+"""The two drivers side by side: one script through the World's heap and through the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any, cast
+
+import pytest
+
+from failover.adapters.seam import Outbound
+from failover.chaos import simulation
+from failover.chaos.chance import Chance, Draws
+from failover.chaos.image import Exchange, Image
+from failover.chaos.outcomes import Outcome, Outcomes
+from failover.chaos.scenario import Workload
+from failover.chaos.simulation import Simulation
+from failover.chaos.virtual_loop import run_virtual
+from failover.chaos.world import World
+from failover.config import Config
+from failover.core.decide import Facts
+from failover.core.events import Event
+from failover.core.failures import Failure
+from failover.core.prices import PriceBook
+from failover.core.vocabulary import (
+    Request,
+    Route,
+    Target,
+)
+from failover.errors import CallError
+from failover.router import Router
+from failover.tokens import tokens_in
+from tests.edge.scripted import HELLO, Fate, ScriptedAdapter, answers, paced, stop
+
+TICK_S = 1 / 64
+
+
+@dataclass(frozen=True)
+class Met:
+    """What one send meets: an answer or a failure after `total_s`, the first token before it."""
+
+    outcome: Outcome
+    first_token_s: float
+    total_s: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One call: when it arrives and what it asks."""
+
+    at_s: float
+    stream: bool
+    deadline_s: float | None
+
+
+@dataclass(frozen=True)
+class Script:
+    """Everything that does not depend on what the machine decides."""
+
+    route: Route
+    plans: tuple[Plan, ...]
+    met: tuple[Met, ...]
+    prices: PriceBook
+    seed: int
+
+    def of(self, target: Target, request: str, ask: int) -> Met:
+        """What the `ask`-th send of a call to a target meets, whenever it is."""
+        return self.met[int(Chance(self.seed).uniform("met", target.name, request, ask) * len(self.met))]
+
+    def request(self, number: int) -> Request:
+        """The request of a plan, counted from 1."""
+        plan, tokens = self.plans[number - 1], tokens_in({"messages": HELLO})
+        return Request(str(number), tokens, stream=plan.stream, deadline_s=plan.deadline_s)
+
+
+@dataclass
+class Journal:
+    """What a driver told: events, and how each call ended for its caller."""
+
+    events: list[Event] = field(default_factory=list)
+    unserved: Counter[str] = field(default_factory=Counter)
+
+    def before(self, limit_s: float) -> list[Event]:
+        """The events up to an instant, without it."""
+        return [event for event in self.events if event.at_s < limit_s]
+
+    def by_call(self, limit_s: float) -> dict[str, list[Event]]:
+        """The same, per call."""
+        calls: dict[str, list[Event]] = {}
+        for event in self.before(limit_s):
+            calls.setdefault(getattr(event, "call", "learned"), []).append(event)
+        return calls
+
+    def first_tie_s(self) -> float:
+        """The first instant at which two calls step, `inf` where there is none."""
+        calls: dict[float, set[str]] = {}
+        for event in self.events:
+            if hasattr(event, "call"):
+                calls.setdefault(event.at_s, set()).add(event.call)
+        return min((at_s for at_s, met in calls.items() if len(met) > 1), default=inf)
+
+
+class CoarseChance:
+    """Chance in quarters, so that jittered waits are whole ticks too."""
+
+    def __init__(self, seed: int) -> None:
+        self._chance = Chance(seed)
+
+    def uniform(self, *key: str | int) -> float:
+        return int(self._chance.uniform(*key) * 4) / 4
+
+
+class ScriptedWorld:
+    """In place of the world: what an attempt meets stands in the script."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self.chance = CoarseChance(script.seed)
+
+    def exchange(self, target: Target, request: str, ask: int, at_s: float, *, stream: bool) -> Exchange:
+        met = self._script.of(target, request, ask)
+        return Exchange(cast("Image", SawIt(met.outcome)), met.first_token_s, met.total_s)
+
+
+@dataclass(frozen=True)
+class SawIt:
+    """In place of a wire image: nothing has to be found out."""
+
+    outcome: Outcome
+    fault: None = None
+
+
+class ScriptedOutcomes:
+    """In place of litellm and the classifier."""
+
+    def of(self, target: Target, image: Any) -> Outcome:
+        return image.outcome
+
+
+def through_the_heap(script: Script, *, exact: bool = True) -> Journal:
+    """The World driver; only the arrivals, the world and the outcomes are the script's.
+
+    The World rounds to microseconds. Halves of halves of what is left are finer: `exact` leaves them so.
+    """
+    journal = Journal()
+
+    def arrivals(_workload: Workload, _chance: Chance) -> Iterator[tuple[float, Request]]:
+        return ((plan.at_s, script.request(number)) for number, plan in enumerate(script.plans, 1))
+
+    def unserved(request: Request, _arrived_s: float) -> None:
+        journal.unserved[request.id] += 1
+
+    world, outcomes = cast("World", ScriptedWorld(script)), cast("Outcomes", ScriptedOutcomes())
+    heap = Simulation(world, outcomes, script.route, Facts(script.prices), journal.events.append)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulation, "arrivals", arrivals)
+        if exact:
+            patch.setattr(simulation, "round", lambda at_s, _digits: at_s, raising=False)
+        heap.run(cast("Workload", None), [], unserved)
+    return journal
+
+
+def through_the_loop(script: Script) -> Journal:
+    """The asyncio driver, behind the facade that services use."""
+    journal = Journal()
+    run_virtual(_play(script, journal))
+    return journal
+
+
+_request: ContextVar[tuple[str, Callable[[], float], Counter[str]]] = ContextVar("_request")
+
+
+def _draw() -> float:
+    """The next draw of the call that the running task belongs to."""
+    return _request.get()[1]()
+
+
+async def _play(script: Script, journal: Journal) -> None:
+    loop = asyncio.get_running_loop()
+    targets = {target.name: target for target in script.route.targets()}
+    router = Router(
+        Config(targets, {script.route.name: script.route}, {}),
+        adapter=ScriptedAdapter(lambda outbound: _fate(script, outbound)),
+        clock=loop.time,
+        wall=loop.time,
+        rng=_draw,
+        prices=script.prices,
+    )
+    router.subscribe(journal.events.append)
+    async with asyncio.TaskGroup() as calls:
+        for number, plan in enumerate(script.plans, 1):
+            await asyncio.sleep(plan.at_s - loop.time())
+            calls.create_task(_call(router, script, number, journal))
+
+
+async def _call(router: Router, script: Script, number: int, journal: Journal) -> None:
+    draws = Draws(cast("Chance", CoarseChance(script.seed)), "call", str(number))
+    _request.set((str(number), draws, Counter()))
+    plan = script.plans[number - 1]
+    try:
+        reply = await router.acompletion("chat", HELLO, stream=plan.stream, deadline_s=plan.deadline_s)
+        if plan.stream:
+            assert [chunk async for chunk in reply]
+    except CallError:
+        journal.unserved[str(number)] += 1
+
+
+def _fate(script: Script, outbound: Outbound) -> Fate:
+    request, _, asks = _request.get()
+    asks[outbound.target.name] += 1
+    met = script.of(outbound.target, request, asks[outbound.target.name])
+    if isinstance(met.outcome, Failure):
+        return Fate(((met.total_s, met.outcome),))
+    if not script.request(int(request)).stream:
+        return answers("whole", met.total_s, met.outcome)
+    return paced((met.first_token_s, "token"), (met.total_s - met.first_token_s, stop(met.outcome)))
