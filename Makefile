@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup drill test check lock clean
+.PHONY: help setup drill test check bench lock clean
 
 help: ## say what each target does
 	@echo "failover: make <target>"
@@ -42,6 +42,9 @@ check: $(INSTALLED) ## lint, formatting, types, and every line and branch of the
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/core -n $(JOBS) --cov=failover.core --cov-branch --cov-fail-under=100 \
 		--cov-report=term-missing:skip-covered
+
+bench: $(INSTALLED) ## measure a simulated day against a bare heap, on one core
+	$(BIN)/python benchmarks/simulate.py
 
 # Keeps the pins that still fit; `make lock LOCK_FLAGS=--upgrade` takes the newest of everything.
 lock: ## pin every requirement of pyproject.toml with hashes

@@ -19,7 +19,6 @@ from collections import defaultdict
 from itertools import combinations
 from math import log
 from pathlib import Path
-from random import Random
 
 DURATIONS = (
     "wall_ms",
@@ -61,7 +60,7 @@ def fit(points: list[Point]) -> tuple[float, float, float]:
     pairs = [
         (one, other) for one, other in combinations(points, 2) if one[1] != other[1] and one[0] == other[0]
     ]
-    pairs = Random(0).sample(pairs, min(len(pairs), PAIRS_MAX))
+    pairs = pairs[:: max(1, len(pairs) // PAIRS_MAX)]
     slope = max(0.0, statistics.median((b[2] - a[2]) / (b[1] - a[1]) for a, b in pairs))
     firsts = [(model, max(SHORTEST_S, seconds - tokens * slope)) for model, tokens, seconds in points]
     by_model: dict[str, list[float]] = defaultdict(list)

@@ -32,7 +32,8 @@ def drill(seconds: float) -> tuple[int, float, int]:
     """Events, wall seconds and requests of one drill."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "benchmark.yaml"
-        file.write_text(SCENARIO.format(config=shipped_folder("scenarios") / "failover.yaml", seconds=seconds))
+        config = shipped_folder("scenarios") / "failover.yaml"
+        file.write_text(SCENARIO.format(config=config, seconds=seconds))
         scenario = load_scenario(file)
         began_s = time.perf_counter()
         verdict = run_drill(scenario, seed=1, mode="simulate")

@@ -31,10 +31,10 @@ MODELS = {
     "bedrock": LatencyModel(1.103, 0.34, 0.0049),  # 65 exchanges
     "cohere": LatencyModel(0.289, 0.23, 0.0097),  # 35 exchanges
     "gemini": LatencyModel(1.359, 0.72, 0.0184),  # 378 exchanges
-    "openai": LatencyModel(0.401, 0.81, 0.0134),  # 1316 exchanges
+    "openai": LatencyModel(0.391, 0.82, 0.0136),  # 1316 exchanges
     "openrouter": LatencyModel(1.269, 0.19, 0.0000),  # 37 exchanges
 }
-EVERYBODY = LatencyModel(0.602, 0.75, 0.0139)  # 1997 exchanges
+EVERYBODY = LatencyModel(0.610, 0.74, 0.0137)  # 1997 exchanges
 
 
 def latency_model(model: str) -> LatencyModel:
