@@ -46,12 +46,25 @@ def _replaced(value: Any, tokens_in: int, tokens_out: int) -> Any:
         return [_replaced(each, tokens_in, tokens_out) for each in value]
     if not isinstance(value, dict):
         return value
+    if _ends_untold(value):
+        value = {**value, "usage": dict.fromkeys(("prompt_tokens", "completion_tokens", "total_tokens"), 0)}
     return {
         name: _counts(each, tokens_in, tokens_out)
         if name in HOLDERS and isinstance(each, dict)
         else _replaced(each, tokens_in, tokens_out)
         for name, each in value.items()
     }
+
+
+def _ends_untold(chunk: dict[str, Any]) -> bool:
+    """Whether this is the last chunk of an OpenAI-style stream, and tells no usage.
+
+    Some providers never tell it in a stream: a client then makes an estimate of its own.
+    """
+    if chunk.get("object") != "chat.completion.chunk" or chunk.get("usage"):
+        return False
+    choices = chunk.get("choices") or [{}]
+    return isinstance(choices[0], dict) and bool(choices[0].get("finish_reason"))
 
 
 def _counts(counts: dict[str, Any], tokens_in: int, tokens_out: int) -> dict[str, Any]:

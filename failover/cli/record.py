@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from failover.errors import CassetteError, ConfigError, FailoverError
+from failover.cli.exits import HOLDS, INVALID, run
+from failover.errors import CassetteError, ConfigError
 
 if TYPE_CHECKING:
     from failover.cassettes.record import Recorded, Recording
-
-HOLDS, INVALID, INTERRUPTED = 0, 2, 130
 
 _FILE = click.Path(path_type=Path)
 
@@ -54,20 +52,17 @@ def command(
 
     Exit code: 0 when every exchange was recorded, 2 when one was not or the input is invalid.
     """
-    try:
+
+    def body() -> int:
         if plan is None:
             recordings = _from_config(config, targets, prompt, out, stream=stream, max_tokens=max_tokens)
         else:
             recordings = _from_plan(plan, config, targets, prompt, out)
         if existing is None:
             _refuse_existing(recordings)
-        code = _record_all(recordings, append=existing == "append")
-    except FailoverError as error:
-        click.echo(str(error), err=True)
-        code = INVALID
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    sys.exit(code)
+        return _record_all(recordings, append=existing == "append")
+
+    run(body)
 
 
 def _from_plan(plan: Path, *others: object) -> list[Recording]:

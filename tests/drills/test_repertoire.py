@@ -147,6 +147,13 @@ def test_litellm_reads_the_tokens_that_were_set(model) -> None:
     assert read_back(model, synthetic_success(model)) == ASKED
 
 
+@pytest.mark.parametrize("model", ["openai/gpt-5.6-luna", "mistral/mistral-large-2512", "perplexity/sonar"])
+def test_a_stream_that_tells_no_usage_is_given_the_tokens_that_were_set(model) -> None:
+    """Else the client would make an estimate of its own, and the bill with it."""
+    untold = WireReply(200, {"content-type": "text/event-stream"}, b"".join(OPENAI_STREAM))
+    assert read_back(model, untold, stream=True) == ASKED
+
+
 def test_cohere_tells_its_tokens_one_level_deeper() -> None:
     """litellm reaches Cohere by a client of its own, so that only the wire can be looked at."""
     body = b'{"usage": {"tokens": {"input_tokens": 0, "output_tokens": 0}}}'
