@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from failover.cli.exits import DEVIATED, HOLDS, INTERRUPTED, INVALID
+from failover.cli.exits import DEVIATED, EXTRA, HOLDS, INTERRUPTED, INVALID, missing
 from failover.cli.interruption import Interruption
 from failover.cli.outlets import STANDARD_OUTPUT, console_on, human_stream, write_line, write_report
 from failover.errors import CassetteError, ConfigError
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
     from failover.chaos.scenario import Scenario
     from failover.chaos.verdict import Refused, Skipped, Verdict
-
-EXTRA = {"orjson", "rich", "vcr"}
-"""What the extra `drill` brings, by the names it is imported under."""
 
 _FILE = click.Path(path_type=Path, allow_dash=True, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -196,7 +193,7 @@ def _complain(reached: Reached, complaints: Iterable[str]) -> None:
 
 def _tell_crash(error: Exception) -> None:
     if isinstance(error, ModuleNotFoundError) and error.name in EXTRA:
-        click.echo(f"{error.name} is not installed: pip install 'failover[drill]'", err=True)
+        click.echo(missing(error), err=True)
     elif isinstance(error, OSError):
         click.echo(str(error), err=True)
     else:

@@ -13,6 +13,14 @@ from failover.errors import CassetteError, ConfigError
 
 HOLDS, DEVIATED, INVALID, INTERRUPTED = 0, 1, 2, 130
 
+EXTRA = {"orjson", "rich", "vcr"}
+"""What the extra `drill` brings, by the names it is imported under."""
+
+
+def missing(error: ModuleNotFoundError) -> str:
+    """What to do about a library of the extra that is not there."""
+    return f"{error.name} is not installed: pip install 'failover[drill]'"
+
 
 def run(body: Callable[[], int]) -> NoReturn:
     """Run a command's body and exit with its code; bad input ends in words, never in a traceback."""
@@ -25,6 +33,11 @@ def run(body: Callable[[], int]) -> NoReturn:
         code = INVALID
     except CassetteError as error:
         click.echo(str(error), err=True)
+        code = INVALID
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRA:
+            raise
+        click.echo(missing(error), err=True)
         code = INVALID
     except KeyboardInterrupt:
         code = INTERRUPTED
