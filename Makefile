@@ -43,7 +43,8 @@ check: $(INSTALLED) ## lint, formatting, types, and every line and branch of the
 	$(BIN)/python -m pytest tests/core -n $(JOBS) --cov=failover.core --cov-branch --cov-fail-under=100 \
 		--cov-report=term-missing:skip-covered
 
-bench: $(INSTALLED) ## measure a simulated day against a bare heap, on one core
+bench: $(INSTALLED) ## measure the router beside litellm's, and a simulated day beside a bare heap
+	$(BIN)/python benchmarks/router.py
 	$(BIN)/python benchmarks/simulate.py
 
 # Keeps the pins that still fit; `make lock LOCK_FLAGS=--upgrade` takes the newest of everything.

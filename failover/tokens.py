@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 CHARACTERS_PER_TOKEN = 4
@@ -15,16 +15,13 @@ def tokens_in(payload: Mapping[str, Any]) -> int:
     Used to compare quotes, never to bill: charges come from the provider's own count.
     """
     parts = (payload.get("messages"), payload.get("tools"), payload.get("input"))
-    return sum(map(len, _texts(parts))) // CHARACTERS_PER_TOKEN
+    return _characters(parts) // CHARACTERS_PER_TOKEN
 
 
-def _texts(value: Any) -> Iterable[str]:
+def _characters(value: Any) -> int:
     if isinstance(value, str):
         # Images travel as data URLs in the same fields; they are not counted by their characters.
-        yield "" if value.startswith("data:") else value
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from _texts(each)
-    elif isinstance(value, Iterable) and not isinstance(value, bytes):
-        for each in value:
-            yield from _texts(each)
+        return 0 if value.startswith("data:") else len(value)
+    if isinstance(value, dict):
+        return sum(map(_characters, value.values()))
+    return sum(map(_characters, value)) if isinstance(value, list | tuple) else 0
