@@ -8,22 +8,26 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self, overload
 
 from failover.adapters.assigned import AssignedAdapters
 from failover.adapters.seam import Adapter
-from failover.config import Config, config_from_dict, load_config
+from failover.config import Config, config_from_dict, load_config, with_strategies
+from failover.core import controls
 from failover.core.call import Call
 from failover.core.decide import Facts, decide
 from failover.core.events import Event
-from failover.core.learned import Learned
+from failover.core.learned import Learned, TargetState
 from failover.core.prices import PriceBook
+from failover.core.strategies import Ranking, Strategy
 from failover.core.vocabulary import Decision, Request, Route
 from failover.driver import Driver, Errand
 from failover.errors import Complaint, ConfigError
 from failover.price_map import price_book
 from failover.reply import Reply, with_record
+from failover.router_controls import RouterControls
 from failover.snapshot import Snapshot, snapshot
 from failover.stream import Stream
 from failover.tokens import tokens_in
@@ -32,12 +36,14 @@ Listener = Callable[[Event], None]
 _log = logging.getLogger("failover")
 
 
-class Router:
+class Router(RouterControls):
     """Decides which target serves each request, and keeps serving when targets break.
 
     Build it with `from_file` or `from_dict`; use it from one event loop; close it with `aclose` or
     an `async with` block. `adapter` replaces litellm, `clock`, `wall` and `rng` replace time and
     chance, `prices` replaces the price book: that is how drills run this very object in virtual time.
+    `strategies` are strategies of your own by name, for routes that name them; one that raises is
+    logged the first time, and the author's order stands in its place.
     """
 
     def __init__(
@@ -45,44 +51,57 @@ class Router:
         config: Config,
         *,
         callables: Mapping[str, Callable[..., Any]] | None = None,
+        strategies: Mapping[str, Strategy] | None = None,
         adapter: Adapter | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         rng: Callable[[], float] = random.random,
         prices: PriceBook | None = None,
     ) -> None:
-        self.config = config
+        self.config = config = with_strategies(config, strategies or {})
+        self._routes = _watched(config.routes)
+        self._callables = callables or {}
+        self._strategies = strategies or {}
+        self._prices = prices
         self._clock = clock
         self._rng = rng
         self._listeners: dict[object, Listener] = {}
         self._outbox: deque[Event] = deque()
         self._ids = itertools.count(1)
-        self._adapters = AssignedAdapters(config.targets.values(), callables or {}, adapter)
+        self._adapters = AssignedAdapters(config.targets.values(), self._callables, adapter)
         self._learned = Learned(config.routes.values())
         self._facts = Facts(price_book(config) if prices is None else prices, wall() - clock())
         self._driver = Driver(self._adapters.of, clock, self._deliver)
 
     @classmethod
     def from_file(
-        cls, path: str | Path, callables: Mapping[str, Callable[..., Any]] | None = None, **options: Any
+        cls,
+        path: str | Path,
+        callables: Mapping[str, Callable[..., Any]] | None = None,
+        strategies: Mapping[str, Strategy] | None = None,
+        **options: Any,
     ) -> Self:
         """Read a config file. Raises `ConfigError` with every complaint at once.
 
-        `callables` are the plain functions of targets by name; the options are those of the class.
+        `callables` are the plain functions of targets by name, `strategies` the functions of
+        strategies; the options are those of the class.
         """
         callables = callables or {}
-        return cls(load_config(path, callables=callables), callables=callables, **options)
+        config = load_config(path, callables=callables, strategies=strategies)
+        return cls(config, callables=callables, strategies=strategies, **options)
 
     @classmethod
     def from_dict(
         cls,
         mapping: Mapping[str, Any],
         callables: Mapping[str, Callable[..., Any]] | None = None,
+        strategies: Mapping[str, Strategy] | None = None,
         **options: Any,
     ) -> Self:
         """The same from a mapping of the same shape."""
         callables = callables or {}
-        return cls(config_from_dict(mapping, callables=callables), callables=callables, **options)
+        config = config_from_dict(mapping, callables=callables, strategies=strategies)
+        return cls(config, callables=callables, strategies=strategies, **options)
 
     @overload
     async def acompletion(
@@ -164,8 +183,25 @@ class Router:
 
         return unsubscribe
 
+    def reload(self, config: Config | str | Path | Mapping[str, Any]) -> None:
+        """Put another config into force for the calls that begin from now on; those under way keep theirs.
+
+        What was learned stands for every target that stays the same; functions handed over stay. Raises
+        `ConfigError`, and changes nothing then.
+        """
+        fresh = with_strategies(self._read(config), self._strategies)
+        adapters = AssignedAdapters(fresh.targets.values(), self._callables, self._adapters.models)
+        prices = price_book(fresh) if self._prices is None else self._prices
+        self._learned = controls.successor(self._learned, fresh.routes.values(), self._clock())
+        self.config, self._routes, self._adapters = fresh, _watched(fresh.routes), adapters
+        self._facts = Facts(prices, self._facts.epoch_s)
+        # Calls under way keep the driver they began with, and so the functions of their targets.
+        self._driver = Driver(adapters.of, self._clock, self._deliver)
+        self._deliver()
+
     async def aclose(self) -> None:
-        """Close every connection of this router."""
+        """End the watch over a file, and close every connection of this router."""
+        await self._unwatch()
         await self._adapters.aclose()
 
     async def __aenter__(self) -> Self:
@@ -173,6 +209,13 @@ class Router:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+    def _read(self, config: Config | str | Path | Mapping[str, Any]) -> Config:
+        if isinstance(config, Config):
+            return config
+        if isinstance(config, Mapping):
+            return config_from_dict(config, callables=self._callables, strategies=self._strategies)
+        return load_config(config, callables=self._callables, strategies=self._strategies)
 
     def _call(
         self, route: str, payload: Mapping[str, Any], *, stream: bool, deadline_s: float | None
@@ -191,7 +234,7 @@ class Router:
 
     def _route(self, name: str) -> Route:
         try:
-            return self.config.routes[name]
+            return self._routes[name]
         except KeyError:
             known = ", ".join(sorted(self.config.routes))
             what = f"no route is named so; the config has: {known}"
@@ -205,3 +248,34 @@ class Router:
                     listener(event)
                 except Exception:  # noqa: BLE001  # a listener may raise anything, and harms nobody
                     _log.exception("a listener raised on %s; it harms nobody", event.event)
+
+
+def _watched(routes: Mapping[str, Route]) -> dict[str, Route]:
+    """The same routes, whose strategies of the caller's own are logged the first time that they raise."""
+    watched: dict[int, Strategy] = {}
+    found = {}
+    for name, route in routes.items():
+        found[name] = route
+        if not isinstance(route.strategy, str):
+            one = watched.setdefault(id(route.strategy), _Watched(route.strategy, route.strategy_name))
+            found[name] = replace(route, strategy=one)
+    return found
+
+
+class _Watched:
+    """A strategy of the caller's own. It raises on: the core keeps the author's order."""
+
+    def __init__(self, strategy: Strategy, name: str) -> None:
+        self._strategy = strategy
+        self._told = False
+        self.__name__ = name
+
+    def __call__(self, states: Sequence[TargetState], ranking: Ranking) -> Sequence[TargetState]:
+        try:
+            # What is no sequence, or raises only when it is read, is found out here.
+            return list(self._strategy(states, ranking))
+        except Exception:
+            if not self._told:
+                self._told = True
+                _log.exception("the strategy %r raised, the author's order stands; told once", self.__name__)
+            raise

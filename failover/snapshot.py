@@ -13,7 +13,8 @@ from failover.core.vocabulary import Reason
 class TargetSnapshot:
     """One target. Seconds left count from the moment of the snapshot; prices are dollars per million.
 
-    `away` says why it may not be tried, None when it may.
+    `away` says why it may not be tried, None when it may. `drained` and `forced_open` are an operator's
+    word; one that is forced open until it is reset has no `away_for_s`.
     """
 
     target: str
@@ -25,6 +26,8 @@ class TargetSnapshot:
     total_s: float | None
     input_usd_per_mtok: float | None
     output_usd_per_mtok: float | None
+    drained: bool = False
+    forced_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +60,6 @@ def _target(state: TargetState, facts: Facts, now: float) -> TargetSnapshot:
         total_s=state.total.value_s,
         input_usd_per_mtok=None if price is None else price.input_nusd_per_mtok / 1e9,
         output_usd_per_mtok=None if price is None else price.output_nusd_per_mtok / 1e9,
+        drained=state.drained,
+        forced_open=state.breaker.forced_until_s > now,
     )

@@ -32,6 +32,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("core.backoff",),
     ("core.budget",),
     ("core.learned",),
+    ("core.controls",),
     ("core.strategies",),
     ("core.decide",),
     ("core.candidates",),
@@ -46,6 +47,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     (
         "router",
         "router_*",
+        "reloading",
         "driver",
         "driver_*",
         "stream",
@@ -56,6 +58,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
         "tokens",
         "snapshot",
     ),
+    ("telemetry", "telemetry.*"),
     ("shipped",),
     ("chaos", "chaos.*"),
     ("plan", "plan.*"),

@@ -22,7 +22,7 @@ FAILURES_PAGE = ROOT / "docs" / "failures.md"
 # A fraction, a duration, money, tokens: whoever reads `0.5` in a config knows of what.
 UNITS = ("_s", "_share", "_quantile", "_per_s", "_per_mtok", "_usd", "_nusd", "_tokens", "_factor")
 # Inside a table whose name says the whole: `retry_budget: {share: 0.2}`.
-UNITLESS_WORDS = {"share"}
+UNITLESS_WORDS = {"share", "weight"}
 TIME_WORDS = {
     *("after", "age", "deadline", "delay", "duration", "interval", "latency"),
     *("period", "timeout", "ttl", "until", "wait", "window"),

@@ -12,7 +12,7 @@ from failover.core.vocabulary import Target
 
 
 class AssignedAdapters:
-    """The adapters of one router. `adapter`, when given, serves every model target."""
+    """The adapters of one config. `adapter`, when given, serves every model target."""
 
     def __init__(
         self,
@@ -20,7 +20,7 @@ class AssignedAdapters:
         callables: Mapping[str, Callable[..., Any]],
         adapter: Adapter | None,
     ) -> None:
-        self._models: Adapter = LitellmAdapter() if adapter is None else adapter
+        self.models: Adapter = LitellmAdapter() if adapter is None else adapter
         self._callables = {
             target.name: CallableAdapter(callables.get(target.name, target.callable))
             for target in targets
@@ -29,10 +29,10 @@ class AssignedAdapters:
 
     def of(self, target: Target) -> Adapter:
         """The adapter of `target`."""
-        return self._callables.get(target.name, self._models)
+        return self._callables.get(target.name, self.models)
 
     async def aclose(self) -> None:
         """Close all of them."""
-        await self._models.aclose()
+        await self.models.aclose()
         for adapter in self._callables.values():
             await adapter.aclose()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from failover.config.checks import check_config
+from failover.config.checks import check_config, strategy_complaint
 from failover.config.json_schema import config_json_schema
 from failover.config.schema import ConfigSection, PolicySection, Price, Provider, RouteSection, TargetSection
 from failover.core.prices import DatedPrice
+from failover.core.strategies import STRATEGIES, CustomStrategy, Strategy
 from failover.core.vocabulary import (
     BackoffPolicy,
     BreakerPolicy,
@@ -20,9 +21,16 @@ from failover.core.vocabulary import (
     Target,
     Tiers,
 )
-from failover.documents import Complaints, Document, Source, load_document, validate
+from failover.documents import Complaints, Document, Source, load_document, shown, validate
 
-__all__ = ["LOCAL_PROVIDER", "Config", "config_from_dict", "config_json_schema", "load_config"]
+__all__ = [
+    "LOCAL_PROVIDER",
+    "Config",
+    "config_from_dict",
+    "config_json_schema",
+    "load_config",
+    "with_strategies",
+]
 
 LOCAL_PROVIDER = "local"
 """The provider of a callable that names none."""
@@ -43,28 +51,69 @@ class Config:
     source: str = ""
 
 
-def load_config(path: str | Path, *, callables: Collection[str] = ()) -> Config:
+Strategies = Mapping[str, Strategy]
+
+
+def load_config(
+    path: str | Path, *, callables: Collection[str] = (), strategies: Strategies | None = None
+) -> Config:
     """The config in the YAML file at `path`; raises `ConfigError` with every complaint.
 
     `callables` names the functions that are handed over in Python: a target of such a name is one.
+    `strategies` are strategies of your own, by the name that routes call them.
     """
-    return _config(Path(path), callables)
+    return _config(Path(path), callables, strategies or {})
 
 
-def config_from_dict(mapping: Mapping[str, Any], *, callables: Collection[str] = ()) -> Config:
-    """The same from a mapping; raises `ConfigError`, whose complaints name no line."""
-    return _config(mapping, callables)
+def config_from_dict(
+    mapping: Mapping[str, Any], *, callables: Collection[str] = (), strategies: Strategies | None = None
+) -> Config:
+    """The same from a mapping; raises `ConfigError`, whose complaints name no line.
+
+    Here the `strategy` of a route may also be the function itself.
+    """
+    return _config(mapping, callables, strategies or {})
 
 
-def _config(source: Source, callables: Collection[str]) -> Config:
+def with_strategies(config: Config, strategies: Strategies) -> Config:
+    """The config with `strategies` in place of their names.
+
+    Raises `ConfigError` for a name that is nobody's, and for one of the library's own.
+    """
+    complaints = Complaints()
+    _check_names(strategies, config.source, complaints)
+    customs = {name: CustomStrategy(name, rank) for name, rank in strategies.items()}
+    routes = {}
+    for name, route in config.routes.items():
+        routes[name] = route
+        if isinstance(route.strategy, str):
+            what = strategy_complaint(route.strategy, customs)
+            if what:
+                complaints.add_line(config.source, 0, what, ("routes", name, "strategy"))
+            routes[name] = replace(route, strategy=customs.get(route.strategy, route.strategy))
+    complaints.raise_if_any()
+    return replace(config, routes=routes)
+
+
+def _check_names(strategies: Mapping[str, object], file: str, complaints: Complaints) -> None:
+    for name, rank in strategies.items():
+        if name in STRATEGIES:
+            what = "is one of the library's own: hand yours over under another name"
+            complaints.add_line(file, 0, f"the strategy {shown(name)} {what}")
+        elif not callable(rank):
+            complaints.add_line(file, 0, f"the strategy {shown(name)} must be a function, got {shown(rank)}")
+
+
+def _config(source: Source, callables: Collection[str], strategies: Strategies) -> Config:
     complaints = Complaints()
     document = load_document(source, complaints)
     section = validate(document, ConfigSection, complaints) if document else None
     if document and section:
-        check_config(section, document, complaints, callables)
+        check_config(section, document, complaints, callables, strategies)
+        _check_names(strategies, document.file, complaints)
     complaints.raise_if_any()
     # Without complaints there are both.
-    return _built(cast("ConfigSection", section), cast("Document", document))
+    return with_strategies(_built(cast("ConfigSection", section), cast("Document", document)), strategies)
 
 
 def _built(section: ConfigSection, document: Document) -> Config:
@@ -101,6 +150,7 @@ def _target(name: str, section: TargetSection, provider: Provider) -> Target:
         context_window_tokens=section.context_window_tokens,
         tokens_per_minute=section.limits.tpm,
         requests_per_minute=section.limits.rpm,
+        weight=section.weight,
     )
 
 

@@ -5,24 +5,50 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from math import inf
 
-from failover.config.schema import ConfigSection, PolicySection, Price, RouteSection, TargetSection
-from failover.documents import Complaints, Document, Place, ending, shown
+from failover.config.schema import (
+    LATER_STRATEGIES,
+    ConfigSection,
+    PolicySection,
+    Price,
+    RouteSection,
+    TargetSection,
+)
+from failover.core.strategies import STRATEGIES
+from failover.documents import NOT_YET, Complaints, Document, Place, ending, shown
 
 
 def check_config(
-    section: ConfigSection, document: Document, complaints: Complaints, callables: Collection[str] = ()
+    section: ConfigSection,
+    document: Document,
+    complaints: Complaints,
+    callables: Collection[str] = (),
+    strategies: Collection[str] = (),
 ) -> None:
     """Add every complaint about parts that do not fit together.
 
-    `callables` names the functions handed over in Python, which a target may be without saying so.
+    `callables` names the functions handed over in Python, which a target may be without saying so;
+    `strategies` names the strategies that were handed over.
     """
     for name, target in section.targets.items():
         _check_target(name, target, document, complaints, callables)
         _check_prices(target, ("targets", name, "prices"), document, complaints)
     for name, route in section.routes.items():
         _check_chain(route, ("routes", name, "chain"), document, complaints)
+        if isinstance(route.strategy, str):
+            what = strategy_complaint(route.strategy, strategies)
+            if what:
+                complaints.add(document, ("routes", name, "strategy"), what)
         _check_policy(route.policy, ("routes", name, "policy"), document, complaints)
     _check_breakers(section, document, complaints)
+
+
+def strategy_complaint(name: str, handed_over: Collection[str]) -> str:
+    """What is wrong with that name of a strategy; empty when nothing is."""
+    if name in STRATEGIES or name in handed_over:
+        return ""
+    if name in LATER_STRATEGIES:
+        return f"the strategy '{name}' {NOT_YET}"
+    return f"unknown value {shown(name)}{ending(name, [*STRATEGIES, *handed_over])}"
 
 
 def _check_breakers(section: ConfigSection, document: Document, complaints: Complaints) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import Discriminator, Field, PlainValidator, Tag, WithJsonSchema
 
 from failover.config.values import (
     Address,
@@ -21,13 +21,14 @@ from failover.config.values import (
     WaitSeconds,
     Whole,
 )
-from failover.core.vocabulary import LastResort, OnContentFiltered, Policy
-from failover.documents import NOT_YET, Section
+from failover.core.strategies import STRATEGIES
+from failover.core.vocabulary import LastResort, OnContentFiltered, Policy, StrategyFunction, Target
+from failover.documents import Section, shown
 
 DEFAULTS = Policy()
 """The only place defaults come from."""
 
-LATER_STRATEGIES = frozenset({"weighted", "least_busy", "headroom", "balanced"})
+LATER_STRATEGIES = frozenset({"headroom"})
 
 _CREDENTIAL_HINT = "name the variable that holds it instead: 'credential: env:NAME'"
 _KEY_HINTS = MappingProxyType(dict.fromkeys(("api_key", "key", "token", "secret"), _CREDENTIAL_HINT))
@@ -190,7 +191,7 @@ Prices = Annotated[
 class TargetSection(Section):
     """Provider + model + region + credential: what is ranked, sent to, priced and broken."""
 
-    later: ClassVar[frozenset[str]] = _GOVERNANCE | {"successor", "weight"}
+    later: ClassVar[frozenset[str]] = _GOVERNANCE | {"successor"}
     hints: ClassVar[MappingProxyType[str, str]] = _KEY_HINTS
 
     provider: Name | None = Field(default=None, description="A key of `providers`; `local` for a callable.")
@@ -207,6 +208,10 @@ class TargetSection(Section):
         default=None, description="Longest prompt and answer together."
     )
     limits: TargetLimits = TargetLimits()
+    weight: Annotated[float, Field(strict=True, gt=0, le=1_000_000)] = Field(
+        default=Target("", "").weight,
+        description="Its part of a tier's requests, with the strategy `weighted`.",
+    )
     prices: Prices | None = None
 
 
@@ -222,11 +227,20 @@ Chain = Annotated[
 ]
 
 
-def _built_strategy(value: Any) -> Any:
-    if isinstance(value, str) and value in LATER_STRATEGIES:
-        message = f"the strategy '{value}' {NOT_YET}"
-        raise ValueError(message)
-    return value
+def _strategy(value: Any) -> Any:
+    # Which names there are is checked with the config: some may be handed over in Python.
+    if isinstance(value, str) or callable(value):
+        return value
+    message = f"must be the name of a strategy, got {shown(value)}"
+    raise ValueError(message)
+
+
+Strategy = Annotated[
+    str | StrategyFunction,
+    PlainValidator(_strategy),
+    WithJsonSchema({"anyOf": [{"enum": list(STRATEGIES)}, {"type": "string", "minLength": 1}]}),
+]
+"""One of the library's by name, one that is handed over by its name, or in Python the function itself."""
 
 
 class RouteSection(Section):
@@ -235,9 +249,7 @@ class RouteSection(Section):
     later: ClassVar[frozenset[str]] = _GOVERNANCE | {"delivery", "stream_recovery", "hedge"}
 
     chain: Chain = Field(description="Targets in order: one tier, or a list of tiers.")
-    strategy: Annotated[Literal["priority", "cost", "latency"], BeforeValidator(_built_strategy)] = Field(
-        default="priority", description="How targets of one tier are ranked."
-    )
+    strategy: Strategy = Field(default="priority", description="How targets of one tier are ranked.")
     policy: PolicySection = PolicySection()
 
 

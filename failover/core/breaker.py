@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from math import isfinite
 
 from pybreaker import (
     STATE_CLOSED,
@@ -62,6 +63,13 @@ class _ClockStorage(CircuitBreakerStorage):
         self.closed_at_s: float | None = None
         self._state = CLOSED
         self._successes = 0
+
+    def forget(self) -> None:
+        """Nothing was counted, and it never opened."""
+        self.window.clear(self.now)
+        self.consecutive = 0
+        self.openings = 0
+        self.closed_at_s = None
 
     @property
     def state(self) -> str:
@@ -144,7 +152,7 @@ class Permit:
 
 
 Changed = Callable[[str, str, float | None], None]
-"""Called with the state left, the state entered, and until when it is open."""
+"""Called with the state left, the state entered, and until when it is open (None: until it is reset)."""
 
 
 class Breaker(CircuitBreakerListener):
@@ -154,6 +162,7 @@ class Breaker(CircuitBreakerListener):
         self.policy = policy
         self.generation = 0
         self.probes_running = 0
+        self.forced_until_s = 0.0
         self._changed = changed
         self._storage = _ClockStorage(policy)
         self._circuit = CircuitBreaker(
@@ -171,8 +180,20 @@ class Breaker(CircuitBreakerListener):
 
     @property
     def open_until_s(self) -> float:
-        """When an open breaker lets the next probe through."""
+        """When an open breaker lets the next probe through; inf: when it is reset."""
         return self._storage.open_until_s
+
+    @property
+    def failure_share(self) -> float:
+        """The share of failures in the window, as of the attempt that ended last; 0 while not closed.
+
+        It is a share of at least `min_requests` attempts: as with opening, few of them say little.
+        What made a breaker open has had its consequence: from then on a probe decides.
+        """
+        window = self._storage.window
+        if self._storage.state != CLOSED:
+            return 0.0
+        return window.failed / max(window.total, self.policy.min_requests)
 
     def admits(self, now: float) -> bool:
         """Whether `acquire` would give a permit, without taking it."""
@@ -228,6 +249,29 @@ class Breaker(CircuitBreakerListener):
         storage = self._storage
         if storage.state == OPEN and now + open_for_s <= storage.open_until_s:
             return  # a later, shorter hint must not cut an earlier, longer one
+        self._open_for(open_for_s, now)
+
+    def force_open(self, now: float, open_for_s: float) -> None:
+        """Open for `open_for_s` (inf: until `reset`) by an operator's word, which replaces any before it.
+
+        Not even a last resort asks sooner.
+        """
+        self.forced_until_s = now + open_for_s
+        self._open_for(open_for_s, now)
+
+    def reset(self, now: float) -> None:
+        """Closed, with nothing counted; what is under way belongs to an older generation."""
+        storage = self._storage
+        storage.now = now
+        self.forced_until_s = 0.0
+        if storage.state == CLOSED:
+            self.generation += 1
+        else:
+            self._circuit.close()
+        storage.forget()
+
+    def _open_for(self, open_for_s: float, now: float) -> None:
+        storage = self._storage
         storage.now = now
         storage.open_for_s = open_for_s
         self._circuit.open()
@@ -244,5 +288,6 @@ class Breaker(CircuitBreakerListener):
         self.generation += 1
         self.probes_running = 0
         if self._changed is not None:
-            open_until_s = self._storage.open_until_s if new_state.name == OPEN else None
-            self._changed(old_state.name if old_state else CLOSED, new_state.name, open_until_s)
+            until_s = self._storage.open_until_s
+            known = new_state.name == OPEN and isfinite(until_s)
+            self._changed(old_state.name if old_state else CLOSED, new_state.name, until_s if known else None)

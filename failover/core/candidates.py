@@ -238,7 +238,7 @@ class Candidates:
         return None
 
     def _ready_at_s(self, state: TargetState, now: float, *, last_resort: bool) -> float:
-        if state.retired_by is not None or self._is_too_small(state.target):
+        if state.retired_by is not None or state.drained or self._is_too_small(state.target):
             return inf
         asked = self._asked.get(state.target.name)
         if asked is None and self._route.policy.last_resort is LastResort.FAIL and not state.eligible(now):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from failover.core.learned import Learned
+from failover.core.learned import Learned, TargetState
 from failover.core.prices import PriceBook
-from failover.core.strategies import STRATEGIES, Ranking, Rng
+from failover.core.strategies import STRATEGIES, Ranking, Rng, Strategy
 from failover.core.vocabulary import Decision, PassedOver, Request, Route, Target
 
 
@@ -19,14 +20,18 @@ class Facts:
 
 
 def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: float, rng: Rng) -> Decision:
-    """Rank the eligible targets of each tier; tiers keep the author's order. Changes nothing."""
-    strategy = STRATEGIES[route.strategy]
+    """Rank the eligible targets of each tier; tiers keep the author's order. Changes nothing.
+
+    A strategy of the caller's own can lose or invent no target, and where it raises the author's
+    order stands: it may be wrong about who is best, and never takes a route down.
+    """
     tokens_out = request.tokens_out
     if tokens_out is None:
         tokens_out = int(learned.tokens_out[route.name].value)
     ranking = Ranking(request, tokens_out, facts.prices, facts.epoch_s + now, rng)
     order: list[Target] = []
     passed_over: list[PassedOver] = []
+    failed = False
     states = learned.states
     for tier in route.chain:
         eligible = []
@@ -36,5 +41,25 @@ def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: 
                 eligible.append(state)
             else:
                 passed_over.append(state.passed_over(now))
-        order.extend(state.target for state in strategy(eligible, ranking))
-    return Decision(route.name, route.strategy, tuple(order), tuple(passed_over))
+        ranked: Sequence[TargetState] | None
+        if isinstance(route.strategy, str):
+            ranked = STRATEGIES[route.strategy](eligible, ranking)
+        else:
+            ranked = _ranked_by(route.strategy, eligible, ranking)
+            failed = failed or ranked is None
+        order.extend(state.target for state in (eligible if ranked is None else ranked))
+    return Decision(route.name, route.strategy_name, tuple(order), tuple(passed_over), failed)
+
+
+def _ranked_by(
+    custom: Strategy, eligible: Sequence[TargetState], ranking: Ranking
+) -> Sequence[TargetState] | None:
+    """Its order, without strangers and repetitions; whom it left out comes last. None: it raised."""
+    try:
+        ranked = list(custom(tuple(eligible), ranking))
+    except Exception:  # noqa: BLE001  # a function of the caller's may raise anything
+        return None
+    # By identity: what it returned may be of any kind, also one that cannot be compared or hashed.
+    left = {id(state): state for state in eligible}
+    order = [left.pop(id(each)) for each in ranked if id(each) in left]
+    return [*order, *left.values()]

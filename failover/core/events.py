@@ -118,6 +118,59 @@ class TargetRetired:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetDrained:
+    """An operator said: no new attempts at this target; those that run may end."""
+
+    event: ClassVar[str] = "target_drained"
+    at_s: float
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetUndrained:
+    """An operator said: this target may be tried again."""
+
+    event: ClassVar[str] = "target_undrained"
+    at_s: float
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetForcedOpen:
+    """An operator opened a target's breaker until `until_s`; None: until it is reset."""
+
+    event: ClassVar[str] = "target_forced_open"
+    at_s: float
+    target: str
+    until_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetReset:
+    """An operator said: forget what speaks against this target."""
+
+    event: ClassVar[str] = "target_reset"
+    at_s: float
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigReloaded:
+    """Another config is in force for calls that begin from now on.
+
+    What was learned of targets in `kept` stands, those in `renewed` are new or changed, and those in
+    `dropped` are gone. `reinstated` were retired until a reload, and may be tried again.
+    """
+
+    event: ClassVar[str] = "config_reloaded"
+    at_s: float
+    kept: tuple[str, ...]
+    renewed: tuple[str, ...]
+    dropped: tuple[str, ...]
+    reinstated: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded:
     """A call ended exactly once: served by `target`, or with `error` (a class name of `errors.py`)."""
 
@@ -166,5 +219,6 @@ class PriceInForce:
 
 CallEvent = CallStarted | AttemptStarted | FirstTokenReceived | AttemptEnded | WaitStarted | CallEnded
 LearnedEvent = BreakerChanged | CooldownStarted | TargetRetired
+OperatorEvent = TargetDrained | TargetUndrained | TargetForcedOpen | TargetReset | ConfigReloaded
 WorldEvent = InjectionStarted | InjectionEnded | PriceInForce
-Event = CallEvent | LearnedEvent | WorldEvent
+Event = CallEvent | LearnedEvent | OperatorEvent | WorldEvent

@@ -6,6 +6,7 @@ Scopes fan out when something is learned, which is rare, so that deciding only c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import isfinite
 
 from failover.core.backoff import Wait, backoff_s
 from failover.core.breaker import OPEN, Breaker, Permit
@@ -23,6 +24,22 @@ GONE_EVIDENCE = 3
 """One 404 is no proof: three of them, a minute apart, are."""
 
 Record = Callable[[Event], None]
+
+
+class Recorder:
+    """Who is told of what is learned, and its time: one for a router, whatever its config becomes."""
+
+    __slots__ = ("now", "record")
+
+    def __init__(self, record: Record | None) -> None:
+        self.record = record
+        self.now = 0.0
+
+    def tell(self, event: Event) -> None:
+        """Hand `event` on, where anybody listens."""
+        if self.record is not None:
+            self.record(event)
+
 
 SCOPE_DOMAINS: dict[Scope, tuple[FaultDomain, ...]] = {
     Scope.TARGET: (FaultDomain.TARGET,),
@@ -42,6 +59,7 @@ class TargetState:
         "breaker",
         "cooldown_until_s",
         "cooldowns",
+        "drained",
         "first_token",
         "gone_evidence",
         "in_flight",
@@ -60,19 +78,25 @@ class TargetState:
         self.first_token = PeakEwma()
         self.total = PeakEwma()
         self.in_flight = 0
+        self.drained = False
 
     def eligible(self, now: float) -> bool:
         """Whether it may be tried at `now`."""
-        return self.cooldown_until_s <= now and self.retired_by is None and self.breaker.admits(now)
+        if self.drained or self.retired_by is not None:
+            return False
+        return self.cooldown_until_s <= now and self.breaker.admits(now)
 
     def passed_over(self, now: float) -> PassedOver:
         """Why it may not be tried; call only when it is not eligible."""
+        if self.drained:
+            return PassedOver(self.target, Reason.DRAINED)
         if self.retired_by is not None:
             return PassedOver(self.target, Reason.RETIRED)
         if self.cooldown_until_s > now:
             return PassedOver(self.target, Reason.COOLDOWN, self.cooldown_until_s)
         if self.breaker.state == OPEN:
-            return PassedOver(self.target, Reason.BREAKER_OPEN, self.breaker.open_until_s)
+            until_s = self.breaker.open_until_s
+            return PassedOver(self.target, Reason.BREAKER_OPEN, until_s if isfinite(until_s) else None)
         return PassedOver(self.target, Reason.PROBE_RUNNING)
 
     def latency_s(self, *, stream: bool) -> float | None:
@@ -83,39 +107,41 @@ class TargetState:
 class Learned:
     """Breakers, cooldowns, statistics and retry budgets of the targets and routes of one config."""
 
-    def __init__(self, routes: Iterable[Route], record: Record | None = None) -> None:
+    def __init__(
+        self, routes: Iterable[Route], record: Record | None = None, recorder: Recorder | None = None
+    ) -> None:
+        self.recorder = Recorder(record) if recorder is None else recorder
+        self.routes: dict[str, Route] = {}
         self.states: dict[str, TargetState] = {}
         self.budgets: dict[str, RetryBudget] = {}
         self.tokens_out: dict[str, TokenMean] = {}
-        self.record = record
-        self.now = 0.0
         for route in routes:
+            self.routes[route.name] = route
             self.budgets[route.name] = RetryBudget(route.policy.retry_budget)
             self.tokens_out[route.name] = TokenMean()
             for target in route.targets():
                 if target.name not in self.states:
-                    self.states[target.name] = self._new_state(target, route.policy)
+                    self.states[target.name] = _new_state(target, route.policy, self.recorder)
 
-    def _new_state(self, target: Target, policy: Policy) -> TargetState:
-        def changed(state_from: str, state_to: str, open_until_s: float | None) -> None:
-            self._record(BreakerChanged(self.now, target.name, state_from, state_to, open_until_s))
+    @property
+    def record(self) -> Record | None:
+        """Who is told."""
+        return self.recorder.record
 
-        return TargetState(target, Breaker(policy.breaker, changed))
-
-    def _record(self, event: Event) -> None:
-        if self.record is not None:
-            self.record(event)
+    @record.setter
+    def record(self, record: Record | None) -> None:
+        self.recorder.record = record
 
     def acquire(self, state: TargetState, now: float) -> Permit:
         """A permit to send to an eligible target, counted as in flight until it is settled."""
-        self.now = now
+        self.recorder.now = now
         permit = state.breaker.acquire(now)
         state.in_flight += 1
         return permit
 
     def succeed(self, state: TargetState, permit: Permit, now: float, first_token_s: float | None) -> None:
         """An attempt was answered whole."""
-        self.now = now
+        self.recorder.now = now
         state.in_flight -= 1
         if state.gone_evidence:
             for each in self.sharing(Scope.MODEL, state.target):
@@ -125,7 +151,7 @@ class Learned:
 
     def abandon(self, state: TargetState, permit: Permit, now: float) -> None:
         """An attempt was cancelled: it says nothing of its target."""
-        self.now = now
+        self.recorder.now = now
         state.in_flight -= 1
         permit.settle(Outcome.ABANDONED, now)
 
@@ -134,7 +160,7 @@ class Learned:
 
         Returns how the permit was settled: a request that is bad proves that its target works.
         """
-        self.now = now
+        self.recorder.now = now
         state.in_flight -= 1
         current = permit.generation == state.breaker.generation
         match failure.disposition.stay_away:
@@ -177,7 +203,7 @@ class Learned:
             # A later, shorter hint must not cut an earlier, longer one.
             each.cooldown_until_s = max(each.cooldown_until_s, until_s)
         names = tuple(each.target.name for each in blamed)
-        self._record(CooldownStarted(now, failure.scope, names, until_s))
+        self.recorder.tell(CooldownStarted(now, failure.scope, names, until_s))
 
     def _trip(self, scope: Scope, state: TargetState, now: float, open_for_s: float) -> None:
         for each in self.sharing(scope, state.target):
@@ -196,7 +222,14 @@ class Learned:
         for each in self.sharing(scope, state.target):
             if each.retired_by is None:
                 each.retired_by = kind
-                self._record(TargetRetired(self.now, each.target.name, kind))
+                self.recorder.tell(TargetRetired(self.recorder.now, each.target.name, kind))
+
+
+def _new_state(target: Target, policy: Policy, recorder: Recorder) -> TargetState:
+    def changed(state_from: str, state_to: str, open_until_s: float | None) -> None:
+        recorder.tell(BreakerChanged(recorder.now, target.name, state_from, state_to, open_until_s))
+
+    return TargetState(target, Breaker(policy.breaker, changed))
 
 
 def _permit_outcome(failure: Failure) -> Outcome:

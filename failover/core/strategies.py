@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, log
 
 from failover.core.learned import TargetState
 from failover.core.prices import PriceBook
@@ -12,6 +12,11 @@ from failover.core.vocabulary import Request
 
 EXPLORATION_SHARE = 0.02
 """How many requests go first to the target seen longest ago, so that none is condemned for ever."""
+
+QUOTE_WEIGHT = 1.0
+LATENCY_WEIGHT = 1.0
+FAILURE_WEIGHT = 10.0
+"""In `balanced`, one failure in ten counts as much as the cheapest quote once more."""
 
 Rng = Callable[[], float]
 
@@ -37,6 +42,23 @@ class Ranking:
 
 
 Strategy = Callable[[Sequence[TargetState], Ranking], Sequence[TargetState]]
+"""Ranks the eligible targets of one tier, best first. It reads the states, and changes none."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomStrategy:
+    """A function that was handed over, and what the config calls it."""
+
+    name: str
+    rank: Strategy
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    def __call__(self, states: Sequence[TargetState], ranking: Ranking) -> Sequence[TargetState]:
+        """What the function says."""
+        return self.rank(states, ranking)
 
 
 def priority(states: Sequence[TargetState], ranking: Ranking) -> Sequence[TargetState]:
@@ -65,14 +87,21 @@ def latency(states: Sequence[TargetState], ranking: Ranking) -> Sequence[TargetS
     """
     if len(states) <= 1:
         return states
-    if ranking.rng() < EXPLORATION_SHARE:
-        lead = min(states, key=lambda state: (state.in_flight, state.total.observed_at_s))
-        return [lead, *_quickest(states, ranking, without=lead)]
+    explored = _explored(states, ranking)
+    if explored is not None:
+        return [explored, *_quickest(states, ranking, without=explored)]
     order = _quickest(states, ranking, without=None)
     first = int(ranking.rng() * len(order))
     second = int(ranking.rng() * (len(order) - 1))
     lead = order[min(first, second + (second >= first))]
     return [lead, *(state for state in order if state is not lead)]
+
+
+def _explored(states: Sequence[TargetState], ranking: Ranking) -> TargetState | None:
+    """Now and then the one seen longest ago, unless somebody looks already; else None."""
+    if ranking.rng() >= EXPLORATION_SHARE:
+        return None
+    return min(states, key=lambda state: (state.in_flight, state.total.observed_at_s))
 
 
 def _quickest(
@@ -89,4 +118,62 @@ def _quickest(
     return sorted((state for state in states if state is not without), key=key)
 
 
-STRATEGIES: dict[str, Strategy] = {"priority": priority, "cost": cost, "latency": latency}
+def weighted(states: Sequence[TargetState], ranking: Ranking) -> Sequence[TargetState]:
+    """At random by `Target.weight`: each place is drawn from those left, by their weights.
+
+    One exponential draw per target, at the rate of its weight, sorted: the same distribution as
+    repeated weighted draws (Efraimidis and Spirakis, "Weighted random sampling with a reservoir",
+    2006). So who falls back from a lost target is spread by the weights of the others.
+    """
+    if len(states) <= 1:
+        return states
+    return sorted(states, key=lambda state: -log(1.0 - ranking.rng()) / state.target.weight)
+
+
+def least_busy(states: Sequence[TargetState], ranking: Ranking) -> Sequence[TargetState]:
+    """The fewest attempts in flight first; equals at random, never always the first of them."""
+    if len(states) <= 1:
+        return states
+    return sorted(states, key=lambda state: (state.in_flight, ranking.rng()))
+
+
+def balanced(states: Sequence[TargetState], ranking: Ranking) -> Sequence[TargetState]:
+    """The least sum of quote, latency (usual latency times the queue already there) and failures.
+
+    The sum is `QUOTE_WEIGHT` × quote + `LATENCY_WEIGHT` × latency + `FAILURE_WEIGHT` × failure
+    share. Quote and latency are multiples of the smallest in the tier that is known and not 0; an
+    unknown one counts as the tier's median. The failure share has no unit to begin with, and counts
+    as it is: a multiple of the smallest would make 50 % beside nobody else's as little as 1 %.
+    Now and then the one seen longest ago leads, as in `latency`. Equal sums keep the author's order.
+    """
+    if len(states) <= 1:
+        return states
+    explored = _explored(states, ranking)
+    stream = ranking.request.stream
+    quotes = _multiples([ranking.quote_nusd(state) for state in states])
+    latencies = _multiples([state.latency_s(stream=stream) for state in states])
+    sums = {
+        state.target.name: QUOTE_WEIGHT * quote
+        + LATENCY_WEIGHT * latency * (1 + state.in_flight)
+        + FAILURE_WEIGHT * state.breaker.failure_share
+        for state, quote, latency in zip(states, quotes, latencies, strict=True)
+    }
+    return sorted(states, key=lambda state: (state is not explored, sums[state.target.name]))
+
+
+def _multiples(values: Sequence[float | None]) -> list[float]:
+    """Each value in multiples of the smallest that is not 0; an unknown one is the median of the known."""
+    known = sorted(value for value in values if value is not None)
+    unit = next((value for value in known if value > 0), 1.0)
+    median = (known[(len(known) - 1) // 2] + known[len(known) // 2]) / 2 if known else 0.0
+    return [(median if value is None else value) / unit for value in values]
+
+
+STRATEGIES: dict[str, Strategy] = {
+    "priority": priority,
+    "cost": cost,
+    "latency": latency,
+    "weighted": weighted,
+    "least_busy": least_busy,
+    "balanced": balanced,
+}

@@ -5,9 +5,10 @@ Units stand in the names: `_s` seconds, `_nusd` integer nano-dollars, `_share` a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class FaultDomain(StrEnum):
@@ -28,6 +29,7 @@ class Target:
 
     `model` is the name litellm knows (`anthropic/claude-sonnet-5`). `credential` is the *name* of an
     environment variable, never its value. A target that names a `callable` is a plain function.
+    Of `weight` only the ratio to the others of the tier means anything.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Target:
     context_window_tokens: int | None = None
     tokens_per_minute: int | None = None
     requests_per_minute: int | None = None
+    weight: float = 1.0
 
     def domain(self, kind: FaultDomain) -> str:
         """The name of this target's fault domain of `kind`, empty when it lies in none."""
@@ -129,14 +132,25 @@ Tiers = tuple[tuple[Target, ...], ...]
 """A chain: tiers in the author's order. Ranking happens within a tier, never across."""
 
 
+StrategyFunction = Callable[[Sequence[Any], Any], Sequence[Any]]
+"""A `strategies.Strategy`, named here without what only it looks at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The name callers ask for; binds a chain, a strategy and a policy."""
+    """The name callers ask for; binds a chain, a strategy (its name, or a function) and a policy."""
 
     name: str
     chain: Tiers
-    strategy: str = "priority"
+    strategy: str | StrategyFunction = "priority"
     policy: Policy = field(default_factory=Policy)
+
+    @property
+    def strategy_name(self) -> str:
+        """What its strategy is called: as the config calls it, or as the function is named."""
+        if isinstance(self.strategy, str):
+            return self.strategy
+        return str(getattr(self.strategy, "__name__", type(self.strategy).__name__))
 
     def targets(self) -> tuple[Target, ...]:
         """Every target of the chain, in the author's order."""
@@ -172,6 +186,7 @@ class Reason(StrEnum):
     PROBE_RUNNING = "probe_running"
     COOLDOWN = "cooldown"
     RETIRED = "retired"
+    DRAINED = "drained"
     TOO_SLOW = "too_slow"
     WINDOW_TOO_SMALL = "window_too_small"
 
@@ -187,12 +202,16 @@ class PassedOver:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """For one request: targets in the order they will be tried, and those passed over, with reasons."""
+    """For one request: targets in the order they will be tried, and those passed over, with reasons.
+
+    `strategy_failed`: a strategy of your own raised, so that the author's order stands in its place.
+    """
 
     route: str
     strategy: str
     order: tuple[Target, ...]
     passed_over: tuple[PassedOver, ...] = ()
+    strategy_failed: bool = False
 
 
 class Outcome(StrEnum):

@@ -26,6 +26,7 @@ from failover.core.messages import (
     Wake,
     Woken,
 )
+from failover.core.strategies import STRATEGIES
 from failover.core.vocabulary import (
     BreakerPolicy,
     LastResort,
@@ -215,7 +216,7 @@ def routes(draw: st.DrawFn) -> Route:
     ]
     cut = draw(st.integers(0, len(targets)))
     chain = tuple(tuple(tier) for tier in (targets[:cut], targets[cut:]) if tier)
-    return Route("chat", chain, draw(st.sampled_from(["priority", "cost", "latency"])), draw(POLICIES))
+    return Route("chat", chain, draw(st.sampled_from(sorted(STRATEGIES))), draw(POLICIES))
 
 
 @st.composite

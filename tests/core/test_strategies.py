@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from failover.core.breaker import Breaker
 from failover.core.learned import TargetState
 from failover.core.prices import DatedPrice, PriceBook
-from failover.core.strategies import EXPLORATION_SHARE, STRATEGIES, Ranking, cost, latency, priority
+from failover.core.strategies import (
+    EXPLORATION_SHARE,
+    STRATEGIES,
+    Ranking,
+    balanced,
+    cost,
+    latency,
+    least_busy,
+    priority,
+    weighted,
+)
 from failover.core.vocabulary import BreakerPolicy, Request
 from tests.core.story import target
 
@@ -26,8 +36,8 @@ def draws(*numbers):
 NOT_ASKED = draws()
 
 
-def seen(name, *, total_s=None, first_token_s=None, in_flight=0, at_s=0.0):
-    state = TargetState(target(name), Breaker(BreakerPolicy()))
+def seen(name, *, total_s=None, first_token_s=None, in_flight=0, at_s=0.0, weight=1.0):
+    state = TargetState(target(name, weight=weight), Breaker(BreakerPolicy()))
     if total_s is not None:
         state.total.observe(total_s, at_s)
     if first_token_s is not None:
@@ -47,7 +57,8 @@ def names(strategy, states, *, rng=NOT_ASKED, stream=False, prices=None, tokens_
 
 
 def test_a_strategy_is_found_under_the_name_that_configs_use():
-    assert {"priority": priority, "cost": cost, "latency": latency} == STRATEGIES
+    rules = (priority, cost, latency, weighted, least_busy, balanced)
+    assert {rule.__name__: rule for rule in rules} == STRATEGIES
 
 
 def test_priority_keeps_the_authors_order():
@@ -145,14 +156,32 @@ def test_where_there_is_no_choice_no_number_is_drawn(strategy, count):
     assert len(names(STRATEGIES[strategy], [seen("gpt")][:count])) == count
 
 
-STATES = st.lists(st.tuples(st.none() | st.floats(0.01, 100.0), st.integers(0, 5)), max_size=8)
+STATES = st.lists(
+    st.tuples(
+        st.none() | st.floats(0.0, 100.0),
+        st.integers(0, 5),
+        st.none() | st.integers(0, 10**12),
+        st.floats(1e-6, 1e6),
+    ),
+    max_size=8,
+)
 
 
 @given(st.sampled_from(sorted(STRATEGIES)), STATES, st.randoms(use_true_random=False), st.booleans())
 def test_no_strategy_loses_or_doubles_a_target(strategy, facts, chance, stream):
-    states = [
-        seen(f"target-{turn}", total_s=usual_s, first_token_s=usual_s, in_flight=in_flight)
-        for turn, (usual_s, in_flight) in enumerate(facts)
-    ]
-    order = names(STRATEGIES[strategy], states, rng=chance.random, stream=stream)
+    states, prices = [], {}
+    for turn, (usual_s, in_flight, price, weight) in enumerate(facts):
+        name = f"target-{turn}"
+        states.append(seen(name, total_s=usual_s, first_token_s=usual_s, in_flight=in_flight, weight=weight))
+        if price is not None:
+            prices[name] = (price, price)
+    order = names(STRATEGIES[strategy], states, rng=chance.random, stream=stream, prices=per_mtok(**prices))
     assert sorted(order) == sorted(state.target.name for state in states)
+
+
+@given(st.lists(st.none() | st.integers(0, 10**12), min_size=1, max_size=8))
+def test_cost_picks_one_whom_nobody_undercuts(asked):
+    known = {f"target-{turn}": (price, price) for turn, price in enumerate(asked) if price is not None}
+    states = [seen(f"target-{turn}") for turn in range(len(asked))]
+    lead = names(cost, states, prices=per_mtok(**known), tokens_in=1_000_000)[0]
+    assert not known or known[lead] == min(known.values())

@@ -7,7 +7,8 @@ import json
 import pickle
 import subprocess
 import sys
-from dataclasses import fields, is_dataclass
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover.config import Config, config_from_dict, config_json_schema, load_config
+from failover.config import Config, config_from_dict, config_json_schema, load_config, with_strategies
 from failover.config.losses import single_losses, unnamed_domains
 from failover.config.schema import LATER_STRATEGIES, ConfigSection
 from failover.core.prices import DatedPrice
-from failover.core.strategies import STRATEGIES
+from failover.core.strategies import STRATEGIES, CustomStrategy
 from failover.core.vocabulary import FaultDomain, LastResort, OnContentFiltered, Policy, Route, Target
 from failover.errors import Complaint, ConfigError
 
@@ -78,6 +79,10 @@ def target_of(**keys: Any) -> dict[str, Any]:
 
 def policy_of(**keys: Any) -> dict[str, Any]:
     return mapping(routes={"chat": {"chain": ["gpt", "claude"], "policy": keys}})
+
+
+def strategy_of(strategy: Any) -> dict[str, Any]:
+    return mapping(routes={"chat": {"chain": ["gpt", "claude"], "strategy": strategy}})
 
 
 def complaints_of(source: dict[str, Any] | Path, **options: Any) -> list[tuple[str, str]]:
@@ -225,8 +230,91 @@ def test_every_key_of_a_policy_takes_effect() -> None:
 
 
 def test_the_strategies_are_those_of_the_core() -> None:
-    named = config_json_schema()["$defs"]["RouteSection"]["properties"]["strategy"]["enum"]
-    assert set(named) == set(STRATEGIES)
+    known, _ = config_json_schema()["$defs"]["RouteSection"]["properties"]["strategy"]["anyOf"]
+    assert known["enum"] == list(STRATEGIES)
+    for strategy in STRATEGIES:
+        assert config_from_dict(strategy_of(strategy)).routes["chat"].strategy == strategy
+
+
+def backwards(states: Sequence[Any], _ranking: Any) -> Sequence[Any]:
+    return states[::-1]
+
+
+def test_a_strategy_may_be_a_function_handed_over_in_python(tmp_path: Path) -> None:
+    config = load_config(
+        written(tmp_path, EXAMPLE.replace("strategy: cost", "strategy: mine")), strategies={"mine": backwards}
+    )
+    route = config.routes["chat"]
+    assert (route.strategy, route.strategy_name) == (CustomStrategy("mine", backwards), "mine")
+    assert pickle.loads(pickle.dumps(config)) == config  # noqa: S301  our own bytes
+
+
+def test_in_python_a_route_may_name_the_function_itself() -> None:
+    route = config_from_dict(strategy_of(backwards)).routes["chat"]
+    assert (route.strategy, route.strategy_name) == (backwards, "backwards")
+
+
+def test_strategies_may_be_handed_over_to_a_config_that_is_there() -> None:
+    config = config_from_dict(mapping())
+    mine = replace(config.routes["chat"], strategy="mine")
+    found = with_strategies(replace(config, routes={"chat": mine}), {"mine": backwards})
+    assert found.routes["chat"].strategy == CustomStrategy("mine", backwards)
+    assert with_strategies(config, {"mine": backwards}) == config
+
+
+def test_a_target_has_a_weight() -> None:
+    targets = config_from_dict(target_of(weight=2.5)).targets
+    assert (targets["gpt"].weight, targets["claude"].weight) == (2.5, 1)
+
+
+@pytest.mark.parametrize(
+    ("weight", "what"),
+    [
+        (0, "must be greater than 0, got 0"),
+        (-1, "must be greater than 0, got -1"),
+        (float("nan"), "must be a finite number, got nan"),
+        (2_000_000, "must be at most 1e+06, got 2000000"),
+        ("3", "must be a number, got '3'"),
+    ],
+)
+def test_a_weight_that_weighs_nothing_is_refused(weight: Any, what: str) -> None:
+    assert complaints_of(target_of(weight=weight)) == [("targets.gpt.weight", what)]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "what"),
+    [
+        ("mien", "unknown value 'mien'; did you mean 'mine'?"),
+        ("ballanced", "unknown value 'ballanced'; did you mean 'balanced'?"),
+        (
+            "zzz",
+            "unknown value 'zzz'; known: priority, cost, latency, weighted, least_busy, balanced, mine",
+        ),
+        (7, "must be the name of a strategy, got 7"),
+    ],
+)
+def test_the_name_of_a_strategy_that_is_nobodys_is_refused(strategy: Any, what: str) -> None:
+    found = complaints_of(strategy_of(strategy), strategies={"mine": backwards})
+    assert found == [("routes.chat.strategy", what)]
+
+
+def test_so_it_is_in_a_config_that_is_there() -> None:
+    config = config_from_dict(mapping())
+    mine = replace(config.routes["chat"], strategy="mine")
+    with pytest.raises(
+        ConfigError, match=r"routes\.chat\.strategy: unknown value 'mine'; did you mean 'mine_2'"
+    ):
+        with_strategies(replace(config, routes={"chat": mine}), {"mine_2": backwards})
+
+
+def test_none_of_the_librarys_own_strategies_is_replaced_unseen() -> None:
+    what = "the strategy 'cost' is one of the library's own: hand yours over under another name"
+    assert complaints_of(mapping(), strategies={"cost": backwards}) == [("", what)]
+
+
+def test_a_strategy_that_is_handed_over_is_a_function() -> None:
+    what = "the strategy 'mine' must be a function, got 'cost'"
+    assert complaints_of(strategy_of("mine"), strategies={"mine": "cost"}) == [("", what)]
 
 
 def test_the_folder_of_cassettes_lies_beside_the_config(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from failover.chaos import simulation
 from failover.core.failures import Failure, FailureKind
 from failover.core.prices import DatedPrice, PriceBook
+from failover.core.strategies import STRATEGIES
 from failover.core.vocabulary import (
     BackoffPolicy,
     BreakerPolicy,
@@ -97,7 +98,7 @@ def routes(draw: st.DrawFn) -> Route:
     ]
     cut = draw(st.integers(0, len(targets)))
     chain = tuple(tuple(tier) for tier in (targets[:cut], targets[cut:]) if tier)
-    return Route("chat", chain, draw(st.sampled_from(["priority", "cost", "latency"])), draw(POLICIES))
+    return Route("chat", chain, draw(st.sampled_from(sorted(STRATEGIES))), draw(POLICIES))
 
 
 @st.composite
