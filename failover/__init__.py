@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from failover.config import Config as Config
-    from failover.core.vocabulary import CallRecord as CallRecord
+    from failover.core.records import CallRecord as CallRecord
     from failover.core.vocabulary import Decision as Decision
     from failover.errors import AllTargetsFailedError as AllTargetsFailedError
     from failover.errors import CallError as CallError
@@ -27,7 +27,7 @@ _HOMES = {
     "Config": "failover.config",
     "Reply": "failover.reply",
     "Decision": "failover.core.vocabulary",
-    "CallRecord": "failover.core.vocabulary",
+    "CallRecord": "failover.core.records",
     "FailoverError": "failover.errors",
     "ConfigError": "failover.errors",
     "CallError": "failover.errors",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from failover.core.vocabulary import CallRecord
+from failover.core.records import CallRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,13 @@ from failover.core.events import Event
 from failover.core.learned import Learned, TargetState
 from failover.core.prices import PriceBook
 from failover.core.strategies import Ranking, Strategy
-from failover.core.vocabulary import Decision, Request, Route
+from failover.core.vocabulary import Decision, Operation, Request, Route
 from failover.driver import Driver, Errand
 from failover.errors import Complaint, ConfigError
 from failover.price_map import price_book
 from failover.reply import Reply, with_record
 from failover.router_controls import RouterControls
+from failover.router_operations import RouterOperations, tokens_out
 from failover.snapshot import Snapshot, snapshot
 from failover.stream import Stream
 from failover.tokens import tokens_in
@@ -36,7 +37,7 @@ Listener = Callable[[Event], None]
 _log = logging.getLogger("failover")
 
 
-class Router(RouterControls):
+class Router(RouterControls, RouterOperations):
     """Decides which target serves each request, and keeps serving when targets break.
 
     Build it with `from_file` or `from_dict`; use it from one event loop; close it with `aclose` or
@@ -153,13 +154,21 @@ class Router(RouterControls):
 
         Returns what the callable returned as `value`, with the story of the call as `failover`.
         """
-        call = self._call(route, arguments, stream=False, deadline_s=deadline_s)
+        call = self._call(route, arguments, Operation.CALL, deadline_s=deadline_s)
         answer = await self._driver.run(call, Errand("call", arguments))
         return Reply(answer.value, call.story(self._clock()))
 
-    def decide(self, route: str, messages: Sequence[Mapping[str, Any]] = (), **arguments: Any) -> Decision:
+    def decide(
+        self,
+        route: str,
+        messages: Sequence[Mapping[str, Any]] = (),
+        *,
+        operation: str = Operation.COMPLETION,
+        **arguments: Any,
+    ) -> Decision:
         """The decision for such a request now, explained; nothing is sent and nothing is learned."""
-        request = self._request({"messages": messages, **arguments}, stream=False, deadline_s=None)
+        payload = {"messages": messages, **arguments}
+        request = self._request(payload, Operation(operation), stream=False, deadline_s=None)
         return decide(self._route(route), request, self._learned, self._facts, self._clock(), self._rng)
 
     def snapshot(self) -> Snapshot:
@@ -218,18 +227,27 @@ class Router(RouterControls):
         return load_config(config, callables=self._callables, strategies=self._strategies)
 
     def _call(
-        self, route: str, payload: Mapping[str, Any], *, stream: bool, deadline_s: float | None
+        self,
+        route: str,
+        payload: Mapping[str, Any],
+        operation: Operation = Operation.COMPLETION,
+        *,
+        stream: bool = False,
+        deadline_s: float | None,
     ) -> Call:
-        request = self._request(payload, stream=stream, deadline_s=deadline_s)
+        request = self._request(payload, operation, stream=stream, deadline_s=deadline_s)
         return Call(request, self._route(route), self._learned, self._facts, self._rng, self._learned.record)
 
-    def _request(self, payload: Mapping[str, Any], *, stream: bool, deadline_s: float | None) -> Request:
+    def _request(
+        self, payload: Mapping[str, Any], operation: Operation, *, stream: bool, deadline_s: float | None
+    ) -> Request:
         return Request(
             id=str(next(self._ids)),
             tokens_in=tokens_in(payload),
-            tokens_out=payload.get("max_completion_tokens") or payload.get("max_tokens"),
+            tokens_out=tokens_out(operation, payload),
             stream=stream,
             deadline_s=deadline_s,
+            operation=operation,
         )
 
     def _route(self, name: str) -> Route:

@@ -26,7 +26,8 @@ from failover.core.messages import (
     Wake,
     Woken,
 )
-from failover.core.vocabulary import CallRecord, Usage
+from failover.core.records import CallRecord
+from failover.core.vocabulary import Usage
 from failover.driver import Clock, Driver, Errand
 from failover.errors import CallError, StreamInterruptedError
 

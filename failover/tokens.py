@@ -8,14 +8,24 @@ from typing import Any
 CHARACTERS_PER_TOKEN = 4
 """OpenAI's rule of thumb for English text; other languages and code need more tokens per character."""
 
+_TEXTS = ("messages", "tools", "input", "instructions", "prompt", "query", "documents")
+
 
 def tokens_in(payload: Mapping[str, Any]) -> int:
-    """An estimate of the prompt's tokens, from the text in messages, tools and input alone.
+    """An estimate of the prompt's tokens, from what is text in the arguments that carry any.
 
-    Used to compare quotes, never to bill: charges come from the provider's own count.
+    Used to compare quotes, never to bill: charges come from the provider's own count. An embedding's
+    input may be tokens already: lists of whole numbers.
     """
-    parts = (payload.get("messages"), payload.get("tools"), payload.get("input"))
-    return _characters(parts) // CHARACTERS_PER_TOKEN
+    return _characters([payload.get(name) for name in _TEXTS]) // CHARACTERS_PER_TOKEN + _tokens(
+        payload.get("input")
+    )
+
+
+def _tokens(value: Any) -> int:
+    if isinstance(value, list):
+        return sum(map(_tokens, value))
+    return int(isinstance(value, int))
 
 
 def _characters(value: Any) -> int:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from failover.adapters.classify import classify_exception
 from failover.adapters.classify_reply import classify_reply
-from failover.adapters.clients import ClientKey, ClientPool, Style, style_of
+from failover.adapters.clients import ClientKey, ClientPool, Style
 from failover.adapters.loading import load_litellm, load_provider
+from failover.adapters.operations import METHODS, UnsupportedOperationError, deaf_to_retries, usage_of
 from failover.adapters.seam import Answer, Outbound, Piece
 from failover.adapters.transport import BrokenReplyError, Exchange, watched
 from failover.core.failures import Failure, FailureKind
-from failover.core.vocabulary import Target, Usage
+from failover.core.vocabulary import Target
 from failover.errors import Complaint, ConfigError, FailoverError
 
 if TYPE_CHECKING:
@@ -39,13 +40,12 @@ class _Destination:
     """Where litellm sends for a target: its name for the provider, and the base address."""
 
     provider: str
-    style: Style
     api_base: str
     credential: str
 
 
 class LitellmAdapter:
-    """Sends through `litellm.acompletion`; the operation is `completion`.
+    """Sends through litellm's async functions, as `operations.METHODS` has them.
 
     `transport` stands in for the network beneath every client (a cassette player, the chaos harness).
     `environment` holds the credentials that targets name, `wall` is Unix time in seconds, for hints
@@ -65,24 +65,26 @@ class LitellmAdapter:
         self._destinations: dict[Target, _Destination] = {}
 
     async def send(self, outbound: Outbound) -> Answer:
-        """The complete reply: litellm's `ModelResponse`, untouched.
+        """The complete reply: litellm's own object, untouched.
 
         Raises whatever litellm raises; `ConfigError` where the target's credential is not set;
-        `BrokenReplyError` where a 200 holds no choice.
+        `UnsupportedOperationError` where litellm cannot do this; `BrokenReplyError` where a 200 holds
+        no answer.
         """
         arguments = self._arguments(outbound)
+        method = METHODS[outbound.operation]
         exchange = Exchange(connect_s=outbound.limits.connect_s)
         try:
             with watched(exchange):
-                value = await self._litellm.acompletion(**arguments)
+                value = await getattr(self._litellm, method.function)(**arguments)
             self._require_answer(outbound.target, exchange)
-            if not getattr(value, "choices", None):
-                raise BrokenReplyError("the reply holds no choice", _malformed(exchange))
+            if missing := method.lacks(value):
+                raise BrokenReplyError(f"the reply holds no {missing}", _malformed(exchange))
         except BaseException as error:
             await exchange.aclose()
             _tell(error, exchange)
             raise
-        return Answer(value, _usage(getattr(value, "usage", None)))
+        return Answer(value, usage_of(getattr(value, "usage", None)))
 
     async def stream(self, outbound: Outbound) -> AsyncIterator[Piece]:
         """The reply in pieces, each with litellm's chunk untouched.
@@ -114,7 +116,7 @@ class LitellmAdapter:
 
     def classify(self, target: Target, error: BaseException) -> Failure:
         """What `error` says about the attempt: the wire where it was seen, else litellm's word."""
-        if isinstance(error, BrokenReplyError):
+        if isinstance(error, BrokenReplyError | UnsupportedOperationError):
             return error.failure
         if isinstance(error, FailoverError):
             return Failure(FailureKind.LOCAL)
@@ -161,7 +163,8 @@ class LitellmAdapter:
         await self._pool.aclose()
 
     def _arguments(self, outbound: Outbound) -> dict[str, Any]:
-        if outbound.operation != "completion":
+        method = METHODS.get(outbound.operation)
+        if method is None:
             raise _complaint(outbound.target, f"litellm cannot be asked for {outbound.operation!r} here")
         if self._litellm is None:
             self._litellm = load_litellm()
@@ -174,7 +177,9 @@ class LitellmAdapter:
         arguments.setdefault("timeout", outbound.limits.total_s + _SLACK_S)
         arguments.update(
             model=target.model,
-            client=self._client(destination, credential),
+            client=self._client(
+                destination, method.style(target, outbound.operation, destination.provider), credential
+            ),
             num_retries=0,
             max_retries=0,
         )
@@ -201,18 +206,17 @@ class LitellmAdapter:
             provider, credential, base = _provider_of(target), "", ""
         load_provider(self._litellm, provider)
         credential = credential or self._environment.get(f"{provider.upper()}_API_KEY", "")
-        return _Destination(provider, style_of(provider), target.api_base or base or "", credential)
+        return _Destination(provider, target.api_base or base or "", credential)
 
-    def _client(self, destination: _Destination, credential: str) -> Any:
-        style = destination.style
+    def _client(self, destination: _Destination, style: Style, credential: str) -> Any:
         if style is Style.HANDLER:
             return self._pool.client(ClientKey(style))
         secret = credential or destination.credential or _NO_CREDENTIAL
         if style is Style.OPENAI:
-            return self._pool.client(ClientKey(style, destination.api_base, secret))
+            return deaf_to_retries(self._pool.client(ClientKey(style, destination.api_base, secret)))
         base = destination.api_base or self._environment.get("AZURE_API_BASE", "")
         version = self._environment.get("AZURE_API_VERSION", "") or _AZURE_VERSION
-        return self._pool.client(ClientKey(style, base, secret, version))
+        return deaf_to_retries(self._pool.client(ClientKey(style, base, secret, version)))
 
 
 def _tell(error: BaseException, exchange: Exchange) -> None:
@@ -235,12 +239,6 @@ def _complaint(target: Target, what: str) -> ConfigError:
     return ConfigError([Complaint("environment", 0, f"target {target.name}", what)])
 
 
-def _usage(usage: Any) -> Usage | None:
-    if usage is None:
-        return None
-    return Usage(int(usage.prompt_tokens or 0), int(usage.completion_tokens or 0))
-
-
 def _piece(chunk: Any) -> Piece:
     has_token, text, finish_reason = False, "", ""
     for choice in chunk.choices:
@@ -254,7 +252,7 @@ def _piece(chunk: Any) -> Piece:
             or _extra(delta, "reasoning_content")
         )
         finish_reason = finish_reason or choice.finish_reason or ""
-    usage = _usage(vars(chunk).get("usage") or _extra(chunk, "usage"))
+    usage = usage_of(vars(chunk).get("usage") or _extra(chunk, "usage"))
     return Piece(chunk, has_token=has_token, text=text, finish_reason=finish_reason, usage=usage)
 
 

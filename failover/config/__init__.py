@@ -151,6 +151,7 @@ def _target(name: str, section: TargetSection, provider: Provider) -> Target:
         tokens_per_minute=section.limits.tpm,
         requests_per_minute=section.limits.rpm,
         weight=section.weight,
+        vector_space=section.vector_space or "",
     )
 
 

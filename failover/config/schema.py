@@ -66,8 +66,6 @@ class RetryBudget(Section):
 class Breaker(Section):
     """When a target's breaker opens, and for how long."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"ramp_s"})
-
     failures: Whole = Field(
         default=DEFAULTS.breaker.failures, description="Opens on so many failures in a row."
     )
@@ -92,6 +90,10 @@ class Breaker(Section):
     )
     probes: Annotated[int, Field(strict=True, ge=1, le=100)] = Field(
         default=DEFAULTS.breaker.probes, description="Attempts let through at a time while half-open."
+    )
+    ramp_s: WaitSeconds = Field(
+        default=DEFAULTS.breaker.ramp_s,
+        description="Closed by a probe, its share of requests grows to 1 in this time; 0: at once.",
     )
 
 
@@ -211,6 +213,13 @@ class TargetSection(Section):
     weight: Annotated[float, Field(strict=True, gt=0, le=1_000_000)] = Field(
         default=Target("", "").weight,
         description="Its part of a tier's requests, with the strategy `weighted`.",
+    )
+    vector_space: Text | None = Field(
+        default=None,
+        description=(
+            "Targets of one space give embeddings that can be compared; left out, the model without "
+            "litellm's prefix."
+        ),
     )
     prices: Prices | None = None
 

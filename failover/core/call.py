@@ -30,21 +30,17 @@ from failover.core.messages import (
     Wake,
     Woken,
 )
-from failover.core.vocabulary import (
-    CallRecord,
-    Limits,
-    OnContentFiltered,
-    Outcome,
-    Request,
-    Route,
-    Usage,
-)
+from failover.core.records import CallRecord
+from failover.core.vocabulary import Limits, OnContentFiltered, Operation, Outcome, Request, Route, Usage
 from failover.errors import CallError
 
 Commands = tuple[Command, ...]
 
 PATIENCE = 1.5
 """How much longer than usual a target may take while somebody else could still be asked."""
+
+_FREE_UNTOLD = (Operation.COMPLETION, Operation.CALL)
+"""Whose answer costs nothing as far as no usage is told. The others bill by picture, second or search."""
 
 LEAST_S = 0.001
 """No attempt starts with less time than this: it could only fail, and blame the innocent."""
@@ -97,6 +93,7 @@ class Call:
         self._deadline_s = now + self._allowed_s()
         self._learned.budgets[self.route.name].deposit()
         decision = decide(self.route, self.request, self._learned, self._facts, now, self._rng)
+        self._learned.hold_back(decision.held_back, now)
         self._candidates = Candidates(
             self.route, decision, self._learned, self._deadline_s, self._rng, stream=self.request.stream
         )
@@ -242,6 +239,8 @@ class Call:
         self._live = None
         name = attempt.state.target.name
         cost_nusd = self._facts.prices.charge_nusd(name, usage, self._facts.epoch_s + now)
+        if outcome is Outcome.SUCCESS and usage is None and self.request.operation not in _FREE_UNTOLD:
+            cost_nusd = None
         self._logbook.attempt_ended(
             attempt, outcome, permit, now, failure=failure, usage=usage, cost_nusd=cost_nusd
         )

@@ -61,6 +61,7 @@ class Candidates:
     """The one list of a call. `pick` walks it; `note` takes in how an attempt ended."""
 
     __slots__ = (
+        "_able",
         "_asked",
         "_budget",
         "_deadline_s",
@@ -89,6 +90,8 @@ class Candidates:
         self._route = route
         self._stream = stream
         self._order = decision.order
+        barred = [each.target for each in decision.passed_over if each.reason is Reason.OTHER_VECTOR_SPACE]
+        self._able = tuple([target for target in route.targets() if target not in barred])
         self._learned = learned
         self._deadline_s = deadline_s
         self._budget: RetryBudget = learned.budgets[route.name]
@@ -129,7 +132,7 @@ class Candidates:
 
     def somebody_is_untried(self) -> bool:
         """Whether a target that could take this request was not asked: it is away, or limits forbade it."""
-        states = (self._learned.states[target.name] for target in self._route.targets())
+        states = (self._learned.states[target.name] for target in self._able)
         return any(
             state.target.name not in self._asked
             and state.retired_by is None
@@ -219,7 +222,7 @@ class Candidates:
         Those who can usually still make it go first, then those never asked, then the author's order.
         """
         ready_s, chosen, best = inf, None, (True, inf, True)
-        states = [self._learned.states[target.name] for target in self._route.targets()]
+        states = [self._learned.states[target.name] for target in self._able]
         last_resort = not any(state.eligible(now) for state in states)
         for state in states:
             at_s = self._ready_at_s(state, now, last_resort=last_resort)

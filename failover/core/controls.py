@@ -47,6 +47,7 @@ def reset(learned: Learned, state: TargetState, now: float) -> None:
     learned.recorder.now = now
     learned.recorder.tell(TargetReset(now, state.target.name))
     state.breaker.reset(now)
+    state.ramp.end()
     state.cooldown_until_s = 0.0
     state.cooldowns = 0
     state.retired_by = None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
+from failover.core.breaker import CLOSED
 from failover.core.learned import Learned, TargetState
 from failover.core.prices import PriceBook
 from failover.core.strategies import STRATEGIES, Ranking, Rng, Strategy
-from failover.core.vocabulary import Decision, PassedOver, Request, Route, Target
+from failover.core.vocabulary import Decision, Operation, PassedOver, Reason, Request, Route, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,14 @@ def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: 
     passed_over: list[PassedOver] = []
     failed = False
     states = learned.states
+    space = space_of(route.targets()[0]) if request.operation == Operation.EMBEDDING else None
     for tier in route.chain:
         eligible = []
         for target in tier:
             state = states[target.name]
-            if state.eligible(now):
+            if space is not None and space_of(target) != space:
+                passed_over.append(PassedOver(target, Reason.OTHER_VECTOR_SPACE))
+            elif state.eligible(now):
                 eligible.append(state)
             else:
                 passed_over.append(state.passed_over(now))
@@ -48,7 +53,31 @@ def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: 
             ranked = _ranked_by(route.strategy, eligible, ranking)
             failed = failed or ranked is None
         order.extend(state.target for state in (eligible if ranked is None else ranked))
-    return Decision(route.name, route.strategy_name, tuple(order), tuple(passed_over), failed)
+    held_back = _held_back(order, states, now)
+    if held_back:
+        order = order[len(held_back) :] + held_back
+    name = route.strategy_name
+    return Decision(route.name, name, tuple(order), tuple(passed_over), failed, tuple(held_back))
+
+
+def space_of(target: Target) -> str:
+    """The vector space of its embeddings: what its config says, else its model, wherever that is served.
+
+    Vectors of two models mean nothing to each other. A plain function has a space of its own.
+    """
+    return target.vector_space or target.model.partition("/")[2] or target.model or target.name
+
+
+def _held_back(order: list[Target], states: Mapping[str, TargetState], now: float) -> list[Target]:
+    """Who would be asked first and is still on its ramp, as long as somebody else is known to work.
+
+    It goes to the end of the order, not out of it: a ramp must never cost a request.
+    """
+    if not order or states[order[0].name].ramp.admits(now):
+        return []
+    held = list(takewhile(lambda target: not states[target.name].ramp.admits(now), order))
+    others = order[len(held) :]
+    return held if any(states[each.name].breaker.state == CLOSED for each in others) else []
 
 
 def _ranked_by(

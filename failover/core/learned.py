@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable
 from math import isfinite
 
 from failover.core.backoff import Wait, backoff_s
-from failover.core.breaker import OPEN, Breaker, Permit
+from failover.core.breaker import CLOSED, OPEN, Breaker, Permit
 from failover.core.budget import RetryBudget
 from failover.core.events import BreakerChanged, CooldownStarted, Event, TargetRetired
 from failover.core.failures import Failure, FailureKind, Scope, StayAway
+from failover.core.ramp import Ramp
 from failover.core.stats import PeakEwma, TokenMean
 from failover.core.vocabulary import FaultDomain, Outcome, PassedOver, Policy, Reason, Route, Target
 
@@ -63,6 +64,7 @@ class TargetState:
         "first_token",
         "gone_evidence",
         "in_flight",
+        "ramp",
         "retired_by",
         "target",
         "total",
@@ -71,6 +73,7 @@ class TargetState:
     def __init__(self, target: Target, breaker: Breaker) -> None:
         self.target = target
         self.breaker = breaker
+        self.ramp = Ramp(breaker.policy.ramp_s)
         self.cooldown_until_s = 0.0
         self.cooldowns = 0
         self.retired_by: FailureKind | None = None
@@ -136,8 +139,14 @@ class Learned:
         """A permit to send to an eligible target, counted as in flight until it is settled."""
         self.recorder.now = now
         permit = state.breaker.acquire(now)
+        state.ramp.take(now)
         state.in_flight += 1
         return permit
+
+    def hold_back(self, targets: Iterable[Target], now: float) -> None:
+        """A call was decided in which these targets stand back for their ramp."""
+        for target in targets:
+            self.states[target.name].ramp.hold_back(now)
 
     def succeed(self, state: TargetState, permit: Permit, now: float, first_token_s: float | None) -> None:
         """An attempt was answered whole."""
@@ -227,9 +236,14 @@ class Learned:
 
 def _new_state(target: Target, policy: Policy, recorder: Recorder) -> TargetState:
     def changed(state_from: str, state_to: str, open_until_s: float | None) -> None:
+        if state_to == CLOSED:
+            state.ramp.begin(recorder.now)
+        else:
+            state.ramp.end()
         recorder.tell(BreakerChanged(recorder.now, target.name, state_from, state_to, open_until_s))
 
-    return TargetState(target, Breaker(policy.breaker, changed))
+    state = TargetState(target, Breaker(policy.breaker, changed))
+    return state
 
 
 def _permit_outcome(failure: Failure) -> Outcome:

@@ -13,16 +13,8 @@ from failover.core.events import (
 )
 from failover.core.failures import Failure
 from failover.core.learned import Record, TargetState
-from failover.core.vocabulary import (
-    AttemptCause,
-    AttemptRecord,
-    CallRecord,
-    Decision,
-    Outcome,
-    PassedOver,
-    Usage,
-    total_nusd,
-)
+from failover.core.records import AttemptRecord, CallRecord, total_nusd
+from failover.core.vocabulary import AttemptCause, Decision, Outcome, PassedOver, Usage
 
 
 class Attempt:

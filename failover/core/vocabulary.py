@@ -5,7 +5,7 @@ Units stand in the names: `_s` seconds, `_nusd` integer nano-dollars, `_share` a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -29,7 +29,7 @@ class Target:
 
     `model` is the name litellm knows (`anthropic/claude-sonnet-5`). `credential` is the *name* of an
     environment variable, never its value. A target that names a `callable` is a plain function.
-    Of `weight` only the ratio to the others of the tier means anything.
+    Of `weight` only the ratio within the tier counts. `vector_space`: of its embeddings; empty: its model's.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Target:
     tokens_per_minute: int | None = None
     requests_per_minute: int | None = None
     weight: float = 1.0
+    vector_space: str = ""
 
     def domain(self, kind: FaultDomain) -> str:
         """The name of this target's fault domain of `kind`, empty when it lies in none."""
@@ -76,7 +77,8 @@ class BreakerPolicy:
 
     Opens on `failures` in a row, *or* on `failure_share` or `slow_share` of at least `min_requests`
     in `window_s`. An attempt is slow when its first token takes longer than `slow_s`. Each opening
-    in a row doubles the open time, from `open_s` up to `open_max_s`.
+    in a row doubles the open time, from `open_s` up to `open_max_s`. Closed by a probe, the target's
+    share of the requests grows from a tenth to all of them in `ramp_s`; 0: it has all at once.
     """
 
     failures: int = 5
@@ -88,6 +90,7 @@ class BreakerPolicy:
     open_s: float = 10.0
     open_max_s: float = 30.0
     probes: int = 1
+    ramp_s: float = 10.0
 
 
 class LastResort(StrEnum):
@@ -131,9 +134,22 @@ class Policy:
 Tiers = tuple[tuple[Target, ...], ...]
 """A chain: tiers in the author's order. Ranking happens within a tier, never across."""
 
-
 StrategyFunction = Callable[[Sequence[Any], Any], Sequence[Any]]
 """A `strategies.Strategy`, named here without what only it looks at."""
+
+
+class Operation(StrEnum):
+    """What a target is asked to do, as litellm calls it; `call` is a plain function."""
+
+    COMPLETION = "completion"
+    CALL = "call"
+    EMBEDDING = "embedding"
+    RESPONSES = "responses"
+    IMAGE_GENERATION = "image_generation"
+    TRANSCRIPTION = "transcription"
+    SPEECH = "speech"
+    RERANK = "rerank"
+    MODERATION = "moderation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +185,7 @@ class Request:
     tokens_out: int | None = None
     stream: bool = False
     deadline_s: float | None = None
+    operation: str = Operation.COMPLETION
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +206,7 @@ class Reason(StrEnum):
     DRAINED = "drained"
     TOO_SLOW = "too_slow"
     WINDOW_TOO_SMALL = "window_too_small"
+    OTHER_VECTOR_SPACE = "other_vector_space"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +223,7 @@ class Decision:
     """For one request: targets in the order they will be tried, and those passed over, with reasons.
 
     `strategy_failed`: a strategy of your own raised, so that the author's order stands in its place.
+    `held_back` came back a moment ago: they would be first, and are last while their ramp lasts.
     """
 
     route: str
@@ -212,6 +231,7 @@ class Decision:
     order: tuple[Target, ...]
     passed_over: tuple[PassedOver, ...] = ()
     strategy_failed: bool = False
+    held_back: tuple[Target, ...] = ()
 
 
 class Outcome(StrEnum):
@@ -239,54 +259,3 @@ class Limits:
     first_token_s: float
     idle_s: float
     total_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
-    """One send of a call: what happened, when (seconds of the driver's clock), and what it cost.
-
-    `cost_nusd` None: tokens were used, and nobody knows their price.
-    """
-
-    target: str
-    cause: AttemptCause
-    outcome: Outcome
-    failure: str | None
-    status: int | None
-    started_s: float
-    duration_s: float
-    first_token_s: float | None
-    cost_nusd: int | None
-
-
-def total_nusd(attempts: Iterable[AttemptRecord]) -> int | None:
-    """The sum of charges; None as soon as one of them is unknown."""
-    total = 0
-    for attempt in attempts:
-        if attempt.cost_nusd is None:
-            return None
-        total += attempt.cost_nusd
-    return total
-
-
-@dataclass(frozen=True, slots=True)
-class CallRecord:
-    """The story of a call, carried by its reply as `reply.failover` and by its error as `error.failover`."""
-
-    call: str
-    route: str
-    target: str | None
-    attempts: tuple[AttemptRecord, ...]
-    passed_over: tuple[PassedOver, ...]
-    started_s: float
-    duration_s: float
-
-    @property
-    def cost_nusd(self) -> int | None:
-        """The sum of charges, discarded attempts included; None where a price is unknown."""
-        return total_nusd(self.attempts)
-
-    @property
-    def cost_usd(self) -> float | None:
-        """The same in dollars."""
-        return None if self.cost_nusd is None else self.cost_nusd / 1_000_000_000

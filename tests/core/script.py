@@ -180,6 +180,7 @@ POLICIES = st.builds(
         open_max_s=st.just(4.0),
         slow_s=st.just(1.0),
         probes=st.integers(1, 2),
+        ramp_s=st.sampled_from([0.0, 3.0, 60.0]),
     ),
     on_content_filtered=st.sampled_from(OnContentFiltered),
     last_resort=st.sampled_from(LastResort),

@@ -6,7 +6,8 @@ import pytest
 
 from failover.core.failures import Phase
 from failover.core.prices import DatedPrice, PriceBook
-from failover.core.vocabulary import AttemptCause, AttemptRecord, Outcome, Reason, Usage
+from failover.core.records import AttemptRecord
+from failover.core.vocabulary import AttemptCause, Outcome, Reason, Usage
 from failover.errors import (
     AllTargetsFailedError,
     CallError,

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failover.core.prices import DatedPrice, PriceBook, usd_to_nusd
-from failover.core.vocabulary import AttemptCause, AttemptRecord, CallRecord, Outcome, Usage
+from failover.core.records import AttemptRecord, CallRecord
+from failover.core.vocabulary import AttemptCause, Outcome, Usage
 
 CHEAP = DatedPrice(1_000_000, 2_000_000)
 DEAR_FROM_TEN = DatedPrice(3_000_000, 4_000_000, valid_from_s=10.0)

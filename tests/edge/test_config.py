@@ -214,6 +214,7 @@ def test_every_key_of_a_policy_takes_effect() -> None:
             "open_s": 9,
             "open_max_s": 99,
             "probes": 2,
+            "ramp_s": 3,
         },
         "on_content_filtered": "fallback",
         "last_resort": "fail",
@@ -260,6 +261,11 @@ def test_strategies_may_be_handed_over_to_a_config_that_is_there() -> None:
     found = with_strategies(replace(config, routes={"chat": mine}), {"mine": backwards})
     assert found.routes["chat"].strategy == CustomStrategy("mine", backwards)
     assert with_strategies(config, {"mine": backwards}) == config
+
+
+def test_a_target_may_name_its_vector_space() -> None:
+    targets = config_from_dict(target_of(vector_space="embed-small")).targets
+    assert (targets["gpt"].vector_space, targets["claude"].vector_space) == ("embed-small", "")
 
 
 def test_a_target_has_a_weight() -> None:
@@ -388,7 +394,6 @@ def test_five_mistakes_are_reported_together_with_file_and_line(tmp_path: Path) 
         (("routes", "chat", "policy"), "stream_upstream"),
         (("routes", "chat", "policy"), "on_wrong_model"),
         (("routes", "chat", "policy"), "on_unsound_tool_call"),
-        (("routes", "chat", "policy", "breaker"), "ramp_s"),
         (("targets", "gpt", "prices"), "cached_input_usd_per_mtok"),
     ],
 )

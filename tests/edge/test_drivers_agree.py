@@ -76,6 +76,7 @@ POLICIES = st.builds(
         open_s=two_seconds(1, 2, 4),
         open_max_s=st.just(8.0),
         probes=st.integers(1, 2),
+        ramp_s=st.sampled_from([0.0, 4.0, 16.0]),
     ),
     on_content_filtered=st.sampled_from(OnContentFiltered),
     last_resort=st.sampled_from(LastResort),

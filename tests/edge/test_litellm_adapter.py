@@ -265,8 +265,8 @@ async def test_an_error_of_ours_beneath_litellm_comes_up_as_it_is() -> None:
 async def test_another_operation_is_refused() -> None:
     adapter, chosen = LitellmAdapter(FakeProvider(lambda _: whole_answer())), target()
     asked = outbound(chosen)
-    with pytest.raises(ConfigError, match="embedding"):
-        await adapter.send(type(asked)(chosen, "embedding", {}, asked.limits))
+    with pytest.raises(ConfigError, match="call"):
+        await adapter.send(type(asked)(chosen, "call", {}, asked.limits))
 
 
 async def test_classify_is_total() -> None:
