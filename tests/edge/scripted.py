@@ -205,3 +205,16 @@ def in_virtual_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[
         run_virtual(test(*args, **kwargs))
 
     return run
+
+
+def running_tasks() -> set[asyncio.Task[Any]]:
+    """The tasks on the loop, but for those of litellm's finalizers.
+
+    A client of litellm's that nobody holds any more closes itself on whichever loop runs when the garbage
+    collector comes: one that another test left may do so here.
+    """
+    return {
+        task
+        for task in asyncio.all_tasks()
+        if getattr(task.get_coro(), "__qualname__", "") != "AsyncClient.aclose"
+    }

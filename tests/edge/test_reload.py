@@ -24,6 +24,7 @@ from tests.edge.scripted import (
     in_virtual_time,
     named,
     router,
+    running_tasks,
 )
 
 OVERLOADED = FailureKind.OVERLOADED
@@ -321,16 +322,16 @@ async def test_a_watch_survives_whatever_a_file_raises(file, complaints, monkeyp
 @in_virtual_time
 async def test_a_watch_ends_when_it_is_told_to_when_another_begins_and_when_the_router_closes(file):
     service = router(speakers(), "gpt")
-    others = asyncio.all_tasks()
+    others = running_tasks()
     service.watch(file.path)()
     await asyncio.sleep(0.0)
-    assert asyncio.all_tasks() == others
+    assert running_tasks() == others
     service.watch(file.path)
     service.watch(file.path)
     await asyncio.sleep(0.0)
-    assert len(asyncio.all_tasks() - others) == 1
+    assert len(running_tasks() - others) == 1
     await service.aclose()
-    assert asyncio.all_tasks() == others
+    assert running_tasks() == others
 
 
 @in_virtual_time

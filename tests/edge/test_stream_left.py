@@ -26,6 +26,7 @@ from tests.edge.scripted import (
     named,
     paced,
     router,
+    running_tasks,
     stop,
     streams,
     token,
@@ -101,7 +102,7 @@ async def test_who_leaves_early_blames_nobody_and_closes_the_connection(leave):
     assert (ended.outcome, ended.permit) == (Outcome.ABANDONED, Outcome.ABANDONED)
     assert named(events, "call_ended")[0].error == "cancelled"
     assert (in_flight(service), adapter.running) == ({}, 0)
-    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert running_tasks() == {asyncio.current_task()}
 
 
 @pytest.mark.parametrize("by", ["aclose", "dropping"])
