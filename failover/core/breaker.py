@@ -240,7 +240,11 @@ class Breaker(CircuitBreakerListener):
         if outcome is Outcome.FAILURE or (permit.probe and storage.slow_attempt):
             self._feed_failure()
             return
-        self._circuit.call(_succeed)
+        if storage.state == CLOSED:
+            # All that pybreaker's closed state does with a success, without its lock and listeners.
+            storage.reset_counter()
+        else:
+            self._circuit.call(_succeed)
         if storage.slow_attempt and storage.too_slow:
             self._circuit.open()
 

@@ -124,11 +124,10 @@ class Candidates:
 
     def others_left(self, now: float) -> bool:
         """Whether somebody in the order has not been asked yet and may be."""
-        states = self._learned.states
-        return any(
-            states[target.name].eligible(now) and not self._is_too_small(target)
-            for target in self._order[self._next :]
-        )
+        for target in self._order[self._next :]:
+            if self._learned.states[target.name].eligible(now) and not self._is_too_small(target):
+                return True
+        return False
 
     def somebody_is_untried(self) -> bool:
         """Whether a target that could take this request was not asked: it is away, or limits forbade it."""
