@@ -21,7 +21,7 @@ def classify_reply(provider: str, reply: WireReply, now_wall_s: float = 0.0) -> 
 
     `provider` selects rows for codes that mean different things at different providers. `now_wall_s` is
     Unix time, for waiting hints that name a moment; unknown (0), the reply's own `Date` is used.
-    Source of the rules: DESIGN section 6, the providers' error pages, recorded exchanges.
+    Source of the rules: docs/failures.md, the providers' error pages, recorded exchanges.
     """
     if reply.status in _SUCCESSES:
         fault = fault_in_answer(reply)
