@@ -183,7 +183,7 @@ REFUSALS: tuple[Rule, ...] = (
         r"\b(item|file|thread|conversation|assistant|vector store|batch|container|previous response)s? "
         r"(object |with id |id )?.{0,120}?(not found|does not exist)", r"no such file")),
 
-    # What is gone, or never was. DESIGN: 404, 410 and 400.
+    # What is gone, or never was. It comes as 404, 410 and 400.
     Rule(_K.MODEL_GONE, codes=_any(
         "model_not_found", "model_decommissioned", "model_deprecated", "deploymentnotfound", "invalid_model",
         "model_not_available", "unknown_model", "model_not_supported", "model_removed", "model_not_exist")),
