@@ -152,9 +152,10 @@ class Provider(Section):
 
 
 class TargetLimits(Section):
-    """What the provider lets this target take."""
+    """What the provider lets this target take: it tells who may have what was too large for another."""
 
-    rpm: Whole | None = Field(default=None, description="Requests per minute.")
+    later: ClassVar[frozenset[str]] = frozenset({"rpm"})
+
     tpm: Whole | None = Field(default=None, description="Tokens per minute.")
 
 

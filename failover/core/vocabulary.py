@@ -43,7 +43,6 @@ class Target:
     callable: str = ""
     context_window_tokens: int | None = None
     tokens_per_minute: int | None = None
-    requests_per_minute: int | None = None
     weight: float = 1.0
     vector_space: str = ""
 

@@ -5,12 +5,11 @@ Words come from files and may look like markup or hold escape sequences: all of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from failover.chaos.verdict import Conclusion, Refused, Skipped, Verdict
+from failover.chaos.verdict import Conclusion, Verdict
 from failover.report.printable import printable
-from failover.report.totals import summary
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,19 +48,6 @@ def print_skipped(console: Console, name: str, reason: str) -> None:
     about = f"{printable(name)}: {printable(reason)}"
     console.print(_headline("SKIPPED", SKIPPED_STYLE, about), soft_wrap=True)
     console.print()
-
-
-def print_summary(
-    console: Console,
-    verdicts: Sequence[Verdict],
-    skipped: Sequence[Skipped],
-    wall_s: float,
-    refused: Sequence[Refused] = (),
-) -> None:
-    """The last line: how many of each, and how long it took in real time."""
-    from rich.text import Text
-
-    console.print(Text(summary(verdicts, skipped, wall_s, refused)), soft_wrap=True)
 
 
 def _headline(word: str, style: str, about: str) -> Text:

@@ -17,7 +17,8 @@ from failover.core.failures import FailureKind
 from failover.report.json_report import json_report
 from failover.report.junit import junit_report
 from failover.report.printable import printable
-from failover.report.terminal import print_skipped, print_summary, print_verdict
+from failover.report.terminal import print_skipped, print_verdict
+from failover.report.totals import summary
 from tests.drills.journals import FACTS, OUTAGE, Journal, calm, scenario, verdict_on, weathered
 
 HOSTILE = "[red]x[/red] <b>&\x1b[31m\x00\ud800"
@@ -123,13 +124,13 @@ def test_a_skipped_scenario_says_why():
 
 
 def test_the_last_line_counts():
-    text = shown(print_summary, [PASSED, PASSED, FAILED, UNKNOWN], [SKIPPED], 1.26)
-    assert text == "2 passed, 1 failed, 1 unknown, 1 skipped in 1.3 s\n"
+    text = summary([PASSED, PASSED, FAILED, UNKNOWN], [SKIPPED], 1.26)
+    assert text == "2 passed, 1 failed, 1 unknown, 1 skipped in 1.3 s"
 
 
 def test_the_last_line_counts_what_was_invalid():
-    assert shown(print_summary, [], [], 0.0, [REFUSED]) == "1 invalid in 0.0 s\n"
-    assert shown(print_summary, [], [], 0.0) == "nothing was drilled in 0.0 s\n"
+    assert summary([], [], 0.0, [REFUSED]) == "1 invalid in 0.0 s"
+    assert summary([], [], 0.0) == "nothing was drilled in 0.0 s"
 
 
 HOSTILE_VERDICT = replace(FAILED, scenario=HOSTILE, reasons=(HOSTILE,), reproduce=HOSTILE)

@@ -37,7 +37,7 @@ providers:
   anthropic: {credential: env:ANTHROPIC_API_KEY, edge: cloudflare}
   mistral:   {credential: env:MISTRAL_API_KEY}
 targets:
-  gpt:     {provider: openai,    model: openai/gpt-5.6-luna,        region: us, limits: {rpm: 5000, tpm: 2000000}}
+  gpt:     {provider: openai,    model: openai/gpt-5.6-luna,        region: us, limits: {tpm: 2000000}}
   claude:  {provider: anthropic, model: anthropic/claude-sonnet-5,  region: us}
   mistral: {provider: mistral,   model: mistral/mistral-large-2512, region: eu}
 routes:
@@ -112,7 +112,6 @@ def test_the_example_of_the_design_loads(tmp_path: Path) -> None:
         credential="OPENAI_API_KEY",
         edge="cloudflare",
         tokens_per_minute=2_000_000,
-        requests_per_minute=5000,
     )
     route = config.routes["chat"]
     assert route.strategy == "cost"
@@ -395,11 +394,12 @@ def test_five_mistakes_are_reported_together_with_file_and_line(tmp_path: Path) 
         (("routes", "chat", "policy"), "on_wrong_model"),
         (("routes", "chat", "policy"), "on_unsound_tool_call"),
         (("targets", "gpt", "prices"), "cached_input_usd_per_mtok"),
+        (("targets", "gpt", "limits"), "rpm"),
     ],
 )
 def test_a_key_of_a_later_version_is_never_accepted_and_ignored(place: tuple[str, ...], key: str) -> None:
     prices = {"input_usd_per_mtok": 1, "output_usd_per_mtok": 1}
-    source = target_of(prices=prices) | {"routes": policy_of(breaker={})["routes"]}
+    source = target_of(prices=prices, limits={}) | {"routes": policy_of(breaker={})["routes"]}
     inner: Any = source
     for step in place:
         inner = inner[step]
@@ -536,8 +536,8 @@ def test_an_api_base_holds_no_credential(address: str) -> None:
             "targets.claude.provider",
             "unknown provider 'anthropic'; known: openai",
         ),
-        (target_of(limits={"rpm": 0}), "targets.gpt.limits.rpm", "must be at least 1, got 0"),
-        (target_of(limits={"rpd": 1}), "targets.gpt.limits.rpd", "unknown key 'rpd'; did you mean 'rpm'?"),
+        (target_of(limits={"tpm": 0}), "targets.gpt.limits.tpm", "must be at least 1, got 0"),
+        (target_of(limits={"tmp": 1}), "targets.gpt.limits.tmp", "unknown key 'tmp'; did you mean 'tpm'?"),
         (
             target_of(region=" us"),
             "targets.gpt.region",
