@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from failover.cli.exits import DEVIATED, HOLDS, run
-from failover.core.vocabulary import FaultDomain, Policy, Route
+from failover.core.policy import Policy
+from failover.core.vocabulary import FaultDomain, Route
 
 if TYPE_CHECKING:
     from failover.config import Config

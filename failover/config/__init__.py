@@ -9,18 +9,12 @@ from typing import Any, cast
 
 from failover.config.checks import check_config, strategy_complaint
 from failover.config.json_schema import config_json_schema
-from failover.config.schema import ConfigSection, PolicySection, Price, Provider, RouteSection, TargetSection
+from failover.config.policy_schema import PolicySection
+from failover.config.schema import ConfigSection, Price, Provider, RouteSection, TargetSection
+from failover.core.policy import BackoffPolicy, BreakerPolicy, Policy, RetryBudgetPolicy
 from failover.core.prices import DatedPrice
 from failover.core.strategies import STRATEGIES, CustomStrategy, Strategy
-from failover.core.vocabulary import (
-    BackoffPolicy,
-    BreakerPolicy,
-    Policy,
-    RetryBudgetPolicy,
-    Route,
-    Target,
-    Tiers,
-)
+from failover.core.vocabulary import Route, Target, Tiers
 from failover.documents import Complaints, Document, Source, load_document, shown, validate
 
 __all__ = [

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from math import inf
 
+from failover.config.policy_schema import PolicySection
 from failover.config.schema import (
     LATER_STRATEGIES,
     ConfigSection,
-    PolicySection,
     Price,
     RouteSection,
     TargetSection,

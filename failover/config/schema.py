@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Discriminator, Field, PlainValidator, Tag, WithJsonSchema
 
+from failover.config.policy_schema import GOVERNANCE, PolicySection
 from failover.config.values import (
     Address,
     CallableName,
@@ -14,134 +15,24 @@ from failover.config.values import (
     Folder,
     Instant,
     Name,
-    Seconds,
-    Share,
     Text,
     UsdPerMtok,
-    WaitSeconds,
     Whole,
 )
 from failover.core.strategies import STRATEGIES
-from failover.core.vocabulary import LastResort, OnContentFiltered, Policy, StrategyFunction, Target
+from failover.core.vocabulary import StrategyFunction, Target
 from failover.documents import Section, shown
-
-DEFAULTS = Policy()
-"""The only place defaults come from."""
 
 LATER_STRATEGIES = frozenset({"headroom"})
 
 _CREDENTIAL_HINT = "name the variable that holds it instead: 'credential: env:NAME'"
 _KEY_HINTS = MappingProxyType(dict.fromkeys(("api_key", "key", "token", "secret"), _CREDENTIAL_HINT))
-_GOVERNANCE = frozenset(
-    {"terms", "data_classes", "data_class", "budgets", "budget", "lifecycle", "residency", "tags"}
-)
-
-
-class Backoff(Section):
-    """Full-jitter waits before the same target is asked again."""
-
-    initial_s: WaitSeconds = Field(default=DEFAULTS.backoff.initial_s, description="Longest first wait.")
-    max_s: WaitSeconds = Field(default=DEFAULTS.backoff.max_s, description="Longest wait of all.")
-
-
-class RetryBudget(Section):
-    """The allowance that retries and further fallbacks of a route draw on."""
-
-    share: float = Field(
-        default=DEFAULTS.retry_budget.share,
-        strict=True,
-        ge=0,
-        le=1,
-        description="Retries per request, at most.",
-    )
-    floor_per_s: float = Field(
-        default=DEFAULTS.retry_budget.floor_per_s,
-        strict=True,
-        ge=0,
-        le=1000,
-        description="Retries per second allowed however few the requests.",
-    )
-
-
-class Breaker(Section):
-    """When a target's breaker opens, and for how long."""
-
-    failures: Whole = Field(
-        default=DEFAULTS.breaker.failures, description="Opens on so many failures in a row."
-    )
-    failure_share: Share = Field(
-        default=DEFAULTS.breaker.failure_share, description="Opens on this share of failures in the window."
-    )
-    slow_share: Share = Field(
-        default=DEFAULTS.breaker.slow_share, description="Opens on this share of slow attempts in the window."
-    )
-    slow_s: Seconds = Field(default=DEFAULTS.breaker.slow_s, description="First token later than this: slow.")
-    window_s: Seconds = Field(
-        default=DEFAULTS.breaker.window_s, description="Length of the window of both shares."
-    )
-    min_requests: Whole = Field(
-        default=DEFAULTS.breaker.min_requests,
-        description="Fewer attempts in the window open nothing by share.",
-    )
-    open_s: Seconds = Field(default=DEFAULTS.breaker.open_s, description="Open time at the first opening.")
-    open_max_s: Seconds = Field(
-        default=DEFAULTS.breaker.open_max_s,
-        description="Longest open time; it doubles with each opening in a row.",
-    )
-    probes: Annotated[int, Field(strict=True, ge=1, le=100)] = Field(
-        default=DEFAULTS.breaker.probes, description="Attempts let through at a time while half-open."
-    )
-    ramp_s: WaitSeconds = Field(
-        default=DEFAULTS.breaker.ramp_s,
-        description="Closed by a probe, its share of requests grows to 1 in this time; 0: at once.",
-    )
-
-
-class PolicySection(Section):
-    """The limits of a route."""
-
-    later: ClassVar[frozenset[str]] = _GOVERNANCE | {
-        "hedge",
-        "stream_recovery",
-        "delivery",
-        "stream_upstream",
-        "on_wrong_model",
-        "on_unsound_tool_call",
-        "max_cost_usd",
-    }
-
-    deadline_s: Seconds = Field(
-        default=DEFAULTS.deadline_s, description="Time of a whole call, all attempts included."
-    )
-    attempt_s: Seconds | None = Field(
-        default=DEFAULTS.attempt_s,
-        description=(
-            "Time of one attempt; left out, half of what is left of the deadline while another target "
-            "could still be asked, else all of it."
-        ),
-    )
-    connect_s: Seconds = Field(default=DEFAULTS.connect_s, description="Time to connect.")
-    first_token_s: Seconds = Field(default=DEFAULTS.first_token_s, description="Time to the first token.")
-    idle_s: Seconds = Field(default=DEFAULTS.idle_s, description="Time between two pieces of a stream.")
-    attempts: Annotated[int, Field(strict=True, ge=1, le=100)] = Field(
-        default=DEFAULTS.attempts, description="Most attempts in one call."
-    )
-    backoff: Backoff = Backoff()
-    retry_budget: RetryBudget = RetryBudget()
-    breaker: Breaker = Breaker()
-    on_content_filtered: OnContentFiltered = Field(
-        default=DEFAULTS.on_content_filtered,
-        description="Whether a safety refusal may go to the next target.",
-    )
-    last_resort: LastResort = Field(
-        default=DEFAULTS.last_resort, description="What a call does when every target is away for now."
-    )
 
 
 class Provider(Section):
     """An organisation's API; its targets inherit what they do not say themselves."""
 
-    later: ClassVar[frozenset[str]] = _GOVERNANCE
+    later: ClassVar[frozenset[str]] = GOVERNANCE
     hints: ClassVar[MappingProxyType[str, str]] = _KEY_HINTS
 
     credential: Credential | None = None
@@ -194,7 +85,7 @@ Prices = Annotated[
 class TargetSection(Section):
     """Provider + model + region + credential: what is ranked, sent to, priced and broken."""
 
-    later: ClassVar[frozenset[str]] = _GOVERNANCE | {"successor"}
+    later: ClassVar[frozenset[str]] = GOVERNANCE | {"successor"}
     hints: ClassVar[MappingProxyType[str, str]] = _KEY_HINTS
 
     provider: Name | None = Field(default=None, description="A key of `providers`; `local` for a callable.")
@@ -256,7 +147,7 @@ Strategy = Annotated[
 class RouteSection(Section):
     """The name callers ask for."""
 
-    later: ClassVar[frozenset[str]] = _GOVERNANCE | {"delivery", "stream_recovery", "hedge"}
+    later: ClassVar[frozenset[str]] = GOVERNANCE | {"delivery", "stream_recovery", "hedge"}
 
     chain: Chain = Field(description="Targets in order: one tier, or a list of tiers.")
     strategy: Strategy = Field(default="priority", description="How targets of one tier are ranked.")
@@ -266,7 +157,7 @@ class RouteSection(Section):
 class ConfigSection(Section):
     """A failover config: providers, targets, routes."""
 
-    later: ClassVar[frozenset[str]] = _GOVERNANCE | {"ledger", "catalogue", "price_book", "state"}
+    later: ClassVar[frozenset[str]] = GOVERNANCE | {"ledger", "catalogue", "price_book", "state"}
 
     providers: dict[Name, Provider] = Field(default_factory=dict)
     targets: Annotated[dict[Name, TargetSection], Field(min_length=1)]

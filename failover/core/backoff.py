@@ -12,7 +12,7 @@ from tenacity import RetryCallState, Retrying
 from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
-from failover.core.vocabulary import BackoffPolicy
+from failover.core.policy import BackoffPolicy
 
 Rng = Callable[[], float]
 """Draws a float in [0, 1)."""

@@ -24,8 +24,9 @@ from pybreaker import (
     CircuitBreakerStorage,
 )
 
+from failover.core.policy import BreakerPolicy
 from failover.core.stats import Window
-from failover.core.vocabulary import BreakerPolicy, Outcome
+from failover.core.vocabulary import Outcome
 
 CLOSED, OPEN, HALF_OPEN = STATE_CLOSED, STATE_OPEN, STATE_HALF_OPEN
 LAST_RESORT_AFTER_S = 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from failover.core.vocabulary import RetryBudgetPolicy
+from failover.core.policy import RetryBudgetPolicy
 
 BURST_MIN = 10.0
 BURST_S = 10.0

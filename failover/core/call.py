@@ -30,8 +30,9 @@ from failover.core.messages import (
     Wake,
     Woken,
 )
+from failover.core.policy import OnContentFiltered
 from failover.core.records import CallRecord
-from failover.core.vocabulary import Limits, OnContentFiltered, Operation, Outcome, Request, Route, Usage
+from failover.core.vocabulary import Limits, Operation, Outcome, Request, Route, Usage
 from failover.errors import CallError
 
 Commands = tuple[Command, ...]

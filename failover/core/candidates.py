@@ -10,15 +10,8 @@ from failover.core.backoff import FullJitter, Rng, backoff_within_s
 from failover.core.budget import RetryBudget
 from failover.core.failures import Failure, NextTarget, SameTarget
 from failover.core.learned import Learned, TargetState
-from failover.core.vocabulary import (
-    AttemptCause,
-    Decision,
-    LastResort,
-    PassedOver,
-    Reason,
-    Route,
-    Target,
-)
+from failover.core.policy import LastResort
+from failover.core.vocabulary import AttemptCause, Decision, PassedOver, Reason, Route, Target
 
 PROBE_POLL_S = 0.25
 """How often a call that has nobody else left looks whether a running probe has ended."""

@@ -13,9 +13,10 @@ from failover.core.breaker import CLOSED, OPEN, Breaker, Permit
 from failover.core.budget import RetryBudget
 from failover.core.events import BreakerChanged, CooldownStarted, Event, TargetRetired
 from failover.core.failures import Failure, FailureKind, Scope, StayAway
+from failover.core.policy import Policy
 from failover.core.ramp import Ramp
 from failover.core.stats import PeakEwma, TokenMean
-from failover.core.vocabulary import FaultDomain, Outcome, PassedOver, Policy, Reason, Route, Target
+from failover.core.vocabulary import FaultDomain, Outcome, PassedOver, Reason, Route, Target
 
 AWAY_LONG_S = 300.0
 """Quota, bill or key: nothing heals by itself in seconds, but a probe now and then costs little."""

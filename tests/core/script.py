@@ -26,18 +26,9 @@ from failover.core.messages import (
     Wake,
     Woken,
 )
+from failover.core.policy import BreakerPolicy, LastResort, OnContentFiltered, Policy, RetryBudgetPolicy
 from failover.core.strategies import STRATEGIES
-from failover.core.vocabulary import (
-    BreakerPolicy,
-    LastResort,
-    OnContentFiltered,
-    Policy,
-    Request,
-    RetryBudgetPolicy,
-    Route,
-    Target,
-    Usage,
-)
+from failover.core.vocabulary import Request, Route, Target, Usage
 
 
 @dataclass(frozen=True)

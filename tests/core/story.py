@@ -25,8 +25,9 @@ from failover.core.messages import (
     Wake,
     Woken,
 )
+from failover.core.policy import Policy
 from failover.core.prices import PriceBook
-from failover.core.vocabulary import Policy, Request, Route, Target, Usage
+from failover.core.vocabulary import Request, Route, Target, Usage
 from failover.errors import CallError
 
 BAD_REQUEST = FailureKind.BAD_REQUEST

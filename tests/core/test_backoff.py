@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tenacity import wait_chain, wait_exponential, wait_fixed
 
 from failover.core.backoff import FullJitter, backoff_s, backoff_within_s
-from failover.core.vocabulary import BackoffPolicy
+from failover.core.policy import BackoffPolicy
 
 POLICY = BackoffPolicy(initial_s=0.25, max_s=8.0)
 

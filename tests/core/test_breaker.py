@@ -6,7 +6,8 @@ import pytest
 from pybreaker import CircuitBreakerError
 
 from failover.core.breaker import CLOSED, HALF_OPEN, OPEN, Breaker
-from failover.core.vocabulary import BreakerPolicy, Outcome
+from failover.core.policy import BreakerPolicy
+from failover.core.vocabulary import Outcome
 
 SUCCESS, FAILURE, ABANDONED = Outcome.SUCCESS, Outcome.FAILURE, Outcome.ABANDONED
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 
 from failover.core.breaker import CLOSED, HALF_OPEN, OPEN, Breaker
-from failover.core.vocabulary import BreakerPolicy, Outcome
+from failover.core.policy import BreakerPolicy
+from failover.core.vocabulary import Outcome
 
 POLICY = BreakerPolicy(
     failures=3, min_requests=6, slow_s=5.0, window_s=30.0, open_s=8.0, open_max_s=20.0, probes=2

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failover.core.budget import RetryBudget
-from failover.core.vocabulary import RetryBudgetPolicy
+from failover.core.policy import RetryBudgetPolicy
 
 
 def withdrawn(budget, now=0.0):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from failover.core.vocabulary import AttemptCause, Limits, Reason, RetryBudgetPolicy
+from failover.core.policy import RetryBudgetPolicy
+from failover.core.vocabulary import AttemptCause, Limits, Reason
 from failover.errors import AllTargetsFailedError, DeadlineExceededError
 from tests.core.story import (
     CONNECTION,

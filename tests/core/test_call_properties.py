@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 
 from failover.core.breaker import CLOSED, HALF_OPEN, OPEN
 from failover.core.failures import DISPOSITIONS, FailureKind, NextTarget, SameTarget
-from failover.core.vocabulary import LastResort, Outcome, RetryBudgetPolicy
+from failover.core.policy import LastResort, RetryBudgetPolicy
+from failover.core.vocabulary import Outcome
 from tests.core.script import Driver, Fate, Plan, Played, Script, routes, scripts
 
 ROUNDING_S = 1e-6

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from failover.core.vocabulary import AttemptCause, LastResort, RetryBudgetPolicy
+from failover.core.policy import LastResort, RetryBudgetPolicy
+from failover.core.vocabulary import AttemptCause
 from failover.errors import (
     AllTargetsFailedError,
     DeadlineExceededError,

@@ -18,7 +18,8 @@ from failover.core.events import (
 )
 from failover.core.failures import Failure
 from failover.core.learned import Learned
-from failover.core.vocabulary import BreakerPolicy, Outcome, Policy, Reason, RetryBudgetPolicy, Route
+from failover.core.policy import BreakerPolicy, Policy, RetryBudgetPolicy
+from failover.core.vocabulary import Outcome, Reason, Route
 from failover.errors import AllTargetsFailedError, NoEligibleTargetError
 from tests.core.school import BACKOFF, BIG, SMALL, School
 from tests.core.story import (

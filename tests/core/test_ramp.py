@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from failover.core.breaker import CLOSED, OPEN
 from failover.core.controls import reset, successor
 from failover.core.decide import Facts, decide
+from failover.core.policy import BreakerPolicy
 from failover.core.ramp import RAMP_FLOOR, Ramp
-from failover.core.vocabulary import BreakerPolicy, Outcome, Request
+from failover.core.vocabulary import Outcome, Request
 from tests.core.script import Driver, scripts
 from tests.core.story import OVERLOADED, SERVER_ERROR, Story
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from failover.core.breaker import Breaker
 from failover.core.learned import TargetState
+from failover.core.policy import BreakerPolicy
 from failover.core.prices import DatedPrice, PriceBook
 from failover.core.strategies import (
     EXPLORATION_SHARE,
@@ -22,7 +23,7 @@ from failover.core.strategies import (
     priority,
     weighted,
 )
-from failover.core.vocabulary import BreakerPolicy, Request
+from failover.core.vocabulary import Request
 from tests.core.story import target
 
 NO_EXPLORATION = 0.99

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from failover.core.breaker import Breaker
 from failover.core.learned import TargetState
+from failover.core.policy import BreakerPolicy
 from failover.core.prices import DatedPrice, PriceBook
 from failover.core.strategies import (
     EXPLORATION_SHARE,
@@ -21,7 +22,7 @@ from failover.core.strategies import (
     least_busy,
     weighted,
 )
-from failover.core.vocabulary import BreakerPolicy, Outcome, Request
+from failover.core.vocabulary import Outcome, Request
 from tests.core.story import target
 
 MTOK = 1_000_000

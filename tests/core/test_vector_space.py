@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from failover.core.decide import decide, space_of
+from failover.core.policy import LastResort
 from failover.core.prices import DatedPrice, PriceBook
-from failover.core.vocabulary import LastResort, Operation, Reason, Request, Target, Usage
+from failover.core.vocabulary import Operation, Reason, Request, Target, Usage
 from failover.errors import AllTargetsFailedError, NoEligibleTargetError, RequestRejectedError
 from tests.core.script import Driver, Script, scripts
 from tests.core.story import CONTEXT_LENGTH, OVERLOADED, RATE_LIMITED, Story, in_the_middle, target

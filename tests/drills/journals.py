@@ -25,8 +25,9 @@ from failover.core.events import (
     WaitStarted,
 )
 from failover.core.failures import FailureKind, Scope
+from failover.core.policy import Policy
 from failover.core.prices import DatedPrice
-from failover.core.vocabulary import AttemptCause, Outcome, Policy, Route, Target
+from failover.core.vocabulary import AttemptCause, Outcome, Route, Target
 from failover.documents import Document
 
 FIRST, RETRY, FALLBACK = AttemptCause.FIRST, AttemptCause.RETRY, AttemptCause.FALLBACK

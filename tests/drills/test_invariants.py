@@ -22,7 +22,8 @@ from failover.chaos.invariants.retry_allowed import RetryAllowed
 from failover.chaos.invariants.retry_budget_kept import RetryBudgetKept
 from failover.chaos.invariants.truncated_never_served import TruncatedNeverServed
 from failover.core.failures import FailureKind
-from failover.core.vocabulary import BreakerPolicy, Outcome, RetryBudgetPolicy, Route, Target
+from failover.core.policy import BreakerPolicy, RetryBudgetPolicy
+from failover.core.vocabulary import Outcome, Route, Target
 from tests.drills.journals import (
     DEARER,
     FALLBACK,

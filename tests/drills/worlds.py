@@ -27,8 +27,9 @@ from failover.chaos.world import START_EPOCH_S, World
 from failover.core.decide import Facts
 from failover.core.events import AttemptEnded, CallEnded, Event
 from failover.core.failures import FailureKind
+from failover.core.policy import Policy
 from failover.core.prices import DatedPrice, PriceBook
-from failover.core.vocabulary import Policy, Request, Route, Target
+from failover.core.vocabulary import Request, Route, Target
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = ROOT / "scenarios"

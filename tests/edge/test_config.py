@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from failover.config import Config, config_from_dict, config_json_schema, load_config, with_strategies
 from failover.config.losses import single_losses, unnamed_domains
 from failover.config.schema import LATER_STRATEGIES, ConfigSection
+from failover.core.policy import LastResort, OnContentFiltered, Policy
 from failover.core.prices import DatedPrice
 from failover.core.strategies import STRATEGIES, CustomStrategy
-from failover.core.vocabulary import FaultDomain, LastResort, OnContentFiltered, Policy, Route, Target
+from failover.core.vocabulary import FaultDomain, Route, Target
 from failover.errors import Complaint, ConfigError
 
 ROOT = Path(__file__).parents[2]

@@ -16,19 +16,17 @@ from hypothesis import strategies as st
 
 from failover.chaos import simulation
 from failover.core.failures import Failure, FailureKind
-from failover.core.prices import DatedPrice, PriceBook
-from failover.core.strategies import STRATEGIES
-from failover.core.vocabulary import (
+from failover.core.policy import (
     BackoffPolicy,
     BreakerPolicy,
     LastResort,
     OnContentFiltered,
     Policy,
     RetryBudgetPolicy,
-    Route,
-    Target,
-    Usage,
 )
+from failover.core.prices import DatedPrice, PriceBook
+from failover.core.strategies import STRATEGIES
+from failover.core.vocabulary import Route, Target, Usage
 from tests.edge.scripted import FOR_EVER_S
 from tests.edge.two_drivers import TICK_S, Journal, Met, Plan, Script, through_the_heap, through_the_loop
 
