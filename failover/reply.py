@@ -16,7 +16,7 @@ class Reply:
     failover: CallRecord
 
 
-def with_record(value: Any, record: CallRecord) -> Any:
+def with_record(value: Any, record: Any) -> Any:
     """`value` itself, with `record` as its attribute `failover`; a plain value comes in a `Reply`.
 
     Set past the object's own rules, so that a model's fields and what it dumps stay as they came.

@@ -1,6 +1,6 @@
-"""The operations beside chat: litellm's names and arguments, with a route's name in place of a model.
+"""The operations, for who has an event loop: litellm's names and arguments, a route's name for a model.
 
-All of them share the loop of `acompletion`: one deadline, breakers, fallbacks, one request per attempt.
+All of them share one loop: one deadline, breakers, fallbacks, one request per attempt.
 """
 
 # ruff: noqa: A002 - the arguments are named as litellm's
@@ -9,67 +9,159 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
+from failover import errands
+from failover.attempts import Errand
 from failover.core.call import Call
-from failover.core.vocabulary import Operation
-from failover.driver import Driver, Errand
-from failover.reply import with_record
+from failover.driver import AsyncRun, Driver
+from failover.errands import CallOptions
+from failover.reply import Reply, with_record
+from failover.stream import Stream
 
 
 class RouterOperations(ABC):
     """Each returns litellm's reply, untouched, with the story of the call as `reply.failover`.
 
     Each raises a `CallError`; the provider's own exception is its `__cause__`. `deadline_s` gives one call
-    a deadline of its own; what else is said goes to litellm as it is.
+    a deadline of its own; one that is not `replay_safe` is never hedged; what else is said goes to
+    litellm as it is.
     """
 
-    _driver: Driver
     _clock: Callable[[], float]
 
+    @overload
+    async def acompletion(
+        self,
+        route: str,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        stream: Literal[True],
+        deadline_s: float | None = None,
+        delivery: str | None = None,
+        replay_safe: bool = True,
+        **arguments: Any,
+    ) -> Stream: ...
+
+    @overload
+    async def acompletion(
+        self,
+        route: str,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        stream: bool = False,
+        deadline_s: float | None = None,
+        delivery: str | None = None,
+        replay_safe: bool = True,
+        **arguments: Any,
+    ) -> Any: ...
+
+    async def acompletion(
+        self,
+        route: str,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        stream: bool = False,
+        deadline_s: float | None = None,
+        delivery: str | None = None,
+        replay_safe: bool = True,
+        **arguments: Any,
+    ) -> Any:
+        """A chat completion: litellm's arguments, with a route's name in place of a model.
+
+        Returns litellm's reply, untouched, with the story of the call as `reply.failover`; or, with
+        `stream=True`, an async iterator of litellm's chunks, once the first token is there.
+        `delivery="whole"` holds the chunks back until the answer is complete. Raises a `CallError`; the
+        provider's own exception is its `__cause__`.
+        """
+        errand = errands.completion(messages, arguments)
+        options = errands.options(deadline_s, stream=stream, delivery=delivery, replay_safe=replay_safe)
+        if stream:
+            return await Stream(self._run(route, errand, options)).open()
+        return await self._asked(route, errand, options)
+
+    async def acall(
+        self, route: str, *, deadline_s: float | None = None, replay_safe: bool = True, **arguments: Any
+    ) -> Reply:
+        """Any other API: the route's targets are plain callables, called with these arguments.
+
+        Returns what the callable returned as `value`, with the story of the call as `failover`.
+        """
+        run = self._run(route, errands.call(arguments), CallOptions(deadline_s, replay_safe=replay_safe))
+        answer = await run.whole()
+        return Reply(answer.value, run.call.story(self._clock()))
+
     async def aembedding(
-        self, route: str, input: str | Sequence[Any], *, deadline_s: float | None = None, **arguments: Any
+        self,
+        route: str,
+        input: str | Sequence[Any],
+        *,
+        deadline_s: float | None = None,
+        replay_safe: bool = True,
+        **arguments: Any,
     ) -> Any:
         """Embeddings of texts, or of lists of tokens.
 
         Only targets in the vector space of the route's first target are asked, whatever becomes of them.
         """
-        payload = {"input": input, **arguments}
-        return await self._asked(route, Operation.EMBEDDING, payload, deadline_s)
+        errand = errands.embedding(input, arguments)
+        return await self._asked(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
 
     async def aresponses(
-        self, route: str, input: str | Sequence[Any], *, deadline_s: float | None = None, **arguments: Any
+        self,
+        route: str,
+        input: str | Sequence[Any],
+        *,
+        deadline_s: float | None = None,
+        replay_safe: bool = True,
+        **arguments: Any,
     ) -> Any:
         """An answer by OpenAI's Responses API; litellm translates for who has only chat.
 
         Not streamed yet: raises `ValueError` for `stream=True`.
         """
-        if arguments.get("stream"):
-            raise ValueError("aresponses does not stream yet: leave `stream` out, or use acompletion")
-        payload = {"input": input, **arguments}
-        return await self._asked(route, Operation.RESPONSES, payload, deadline_s)
+        errand = errands.responses(input, arguments)
+        return await self._asked(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
 
     async def aimage_generation(
-        self, route: str, prompt: str, *, deadline_s: float | None = None, **arguments: Any
+        self,
+        route: str,
+        prompt: str,
+        *,
+        deadline_s: float | None = None,
+        replay_safe: bool = True,
+        **arguments: Any,
     ) -> Any:
         """Pictures of a description."""
-        payload = {"prompt": prompt, **arguments}
-        return await self._asked(route, Operation.IMAGE_GENERATION, payload, deadline_s)
+        errand = errands.image_generation(prompt, arguments)
+        return await self._asked(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
 
     async def atranscription(
-        self, route: str, file: Any, *, deadline_s: float | None = None, **arguments: Any
+        self,
+        route: str,
+        file: Any,
+        *,
+        deadline_s: float | None = None,
+        replay_safe: bool = True,
+        **arguments: Any,
     ) -> Any:
         """The text of a recording. An open file is read once, before anything is sent."""
-        payload = {"file": _whole(file), **arguments}
-        return await self._asked(route, Operation.TRANSCRIPTION, payload, deadline_s)
+        errand = errands.transcription(file, arguments)
+        return await self._asked(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
 
     async def aspeech(
-        self, route: str, input: str, voice: Any, *, deadline_s: float | None = None, **arguments: Any
+        self,
+        route: str,
+        input: str,
+        voice: Any,
+        *,
+        deadline_s: float | None = None,
+        replay_safe: bool = True,
+        **arguments: Any,
     ) -> Any:
         """A text, spoken."""
-        payload = {"input": input, "voice": voice, **arguments}
-        return await self._asked(route, Operation.SPEECH, payload, deadline_s)
+        errand = errands.speech(input, voice, arguments)
+        return await self._asked(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
 
     async def arerank(
         self,
@@ -78,52 +170,34 @@ class RouterOperations(ABC):
         documents: Sequence[Any],
         *,
         deadline_s: float | None = None,
+        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any:
         """Documents in the order of how well they fit a query."""
-        payload = {"query": query, "documents": documents, **arguments}
-        return await self._asked(route, Operation.RERANK, payload, deadline_s)
+        errand = errands.rerank(query, documents, arguments)
+        return await self._asked(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
 
     async def amoderation(
-        self, route: str, input: str | Sequence[Any], *, deadline_s: float | None = None, **arguments: Any
-    ) -> Any:
-        """What a text or a picture offends against."""
-        payload = {"input": input, **arguments}
-        return await self._asked(route, Operation.MODERATION, payload, deadline_s)
-
-    async def _asked(
-        self, route: str, operation: Operation, payload: Mapping[str, Any], deadline_s: float | None
-    ) -> Any:
-        call = self._call(route, payload, operation, deadline_s=deadline_s)
-        answer = await self._driver.run(call, Errand(operation, payload))
-        return with_record(answer.value, call.story(self._clock()))
-
-    @abstractmethod
-    def _call(
         self,
         route: str,
-        payload: Mapping[str, Any],
-        operation: Operation = Operation.COMPLETION,
+        input: str | Sequence[Any],
         *,
-        stream: bool = False,
-        deadline_s: float | None,
-    ) -> Call:
-        """The machine of one call."""
+        deadline_s: float | None = None,
+        replay_safe: bool = True,
+        **arguments: Any,
+    ) -> Any:
+        """What a text or a picture offends against."""
+        errand = errands.moderation(input, arguments)
+        return await self._asked(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
 
+    def _run(self, route: str, errand: Errand, options: CallOptions) -> AsyncRun:
+        return AsyncRun(*self._begun(route, errand, options), errand)
 
-def tokens_out(operation: Operation, payload: Mapping[str, Any]) -> int | None:
-    """How many tokens the answer may have, as far as the caller says; an embedding has none."""
-    if operation is Operation.EMBEDDING:
-        return 0
-    told = (payload.get(name) for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"))
-    return next((limit for limit in told if limit), None)
+    async def _asked(self, route: str, errand: Errand, options: CallOptions) -> Any:
+        run = self._run(route, errand, options)
+        answer = await run.whole()
+        return with_record(answer.value, run.call.story(self._clock()))
 
-
-def _whole(file: Any) -> Any:
-    """What every target can be sent from its beginning: an open file gives its content only once."""
-    if isinstance(file, tuple) and len(file) > 1 and hasattr(file[1], "read"):
-        return (file[0], file[1].read(), *file[2:])
-    if not hasattr(file, "read"):
-        return file
-    name = getattr(file, "name", None)
-    return (Path(name).name if isinstance(name, str) else "audio", file.read())
+    @abstractmethod
+    def _begun(self, route: str, errand: Errand, options: CallOptions) -> tuple[Driver, Call]:
+        """The machine of one call, and what drives it."""

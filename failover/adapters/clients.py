@@ -11,7 +11,9 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import httpx
 
@@ -64,41 +66,57 @@ class ClientKey:
 
 
 class ClientPool:
-    """Clients built when first asked for, over one transport; closed together.
+    """Clients built when first asked for, over one transport for each event loop; closed together.
 
-    Without a transport of the caller's, connections are ours and belong to the running event loop: on
-    another loop they are made anew.
+    Connections belong to the loop they were made on. Without a transport of the caller's they are ours.
     """
 
     def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._given = transport
-        self._transport: WatchingTransport | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._clients: dict[ClientKey, Any] = {}
+        self._sets: WeakKeyDictionary[asyncio.AbstractEventLoop, _Clients] = WeakKeyDictionary()
+        self._lock = Lock()
 
     def client(self, key: ClientKey) -> Any:
-        """The client for `key`, ready to be handed to litellm."""
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            self._loop, self._transport = loop, None
-            self._clients.clear()
-        found = self._clients.get(key)
-        if found is None:
-            found = self._clients[key] = _BUILDERS[key.style](key, self.transport())
-        return found
+        """The client for `key` on the running loop, ready to be handed to litellm."""
+        return self._here().client(key)
 
     def transport(self) -> WatchingTransport:
-        """The one transport beneath every client."""
-        if self._transport is None:
-            self._transport = WatchingTransport(self._given or _own_transport())
-        return self._transport
+        """The one transport beneath every client of the running loop."""
+        return self._here().transport
 
     async def aclose(self) -> None:
         """Close every client and the connections beneath; a later call starts afresh."""
-        self._clients.clear()
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            await transport.shut()
+        with self._lock:
+            sets = dict(self._sets)
+            self._sets.clear()
+        here = asyncio.get_running_loop()
+        for loop, clients in sets.items():
+            if loop is here:
+                await clients.transport.shut()
+            elif loop.is_running():
+                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(clients.transport.shut(), loop))
+
+    def _here(self) -> _Clients:
+        loop = asyncio.get_running_loop()
+        found = self._sets.get(loop)
+        if found is None:
+            with self._lock:
+                found = self._sets[loop] = _Clients(WatchingTransport(self._given or _own_transport()))
+        return found
+
+
+class _Clients:
+    """Those of one event loop."""
+
+    def __init__(self, transport: WatchingTransport) -> None:
+        self.transport = transport
+        self._clients: dict[ClientKey, Any] = {}
+
+    def client(self, key: ClientKey) -> Any:
+        found = self._clients.get(key)
+        if found is None:
+            found = self._clients[key] = _BUILDERS[key.style](key, self.transport)
+        return found
 
 
 def _own_transport() -> httpx.AsyncBaseTransport:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from failover.adapters.classify_reply import classify_reply
 from failover.adapters.clients import ClientKey, ClientPool, Style
 from failover.adapters.loading import load_litellm, load_provider
 from failover.adapters.operations import METHODS, UnsupportedOperationError, deaf_to_retries, usage_of
+from failover.adapters.pieces import PieceReader, doubts_of
 from failover.adapters.seam import Answer, Outbound, Piece
 from failover.adapters.transport import BrokenReplyError, Exchange, watched
 from failover.core.failures import Failure, FailureKind
@@ -84,7 +86,8 @@ class LitellmAdapter:
             await exchange.aclose()
             _tell(error, exchange)
             raise
-        return Answer(value, usage_of(getattr(value, "usage", None)))
+        usage = usage_of(getattr(value, "usage", None))
+        return Answer(value, usage, doubts_of(outbound, exchange, value))
 
     async def stream(self, outbound: Outbound) -> AsyncIterator[Piece]:
         """The reply in pieces, each with litellm's chunk untouched.
@@ -101,8 +104,9 @@ class LitellmAdapter:
                 chunks = aiter(await self._litellm.acompletion(**arguments))
                 # For some providers (Gemini) litellm sends no sooner than it is asked for a chunk.
                 chunk = await anext(chunks, None)
+            reader = PieceReader(outbound, exchange)
             while chunk is not None:
-                piece = _piece(chunk)
+                piece = reader.piece(chunk)
                 if piece.finish_reason:
                     self._require_answer(outbound.target, exchange)
                 yield piece
@@ -113,6 +117,19 @@ class LitellmAdapter:
             raise
         finally:
             await exchange.aclose()
+
+    def assemble(self, outbound: Outbound, chunks: Sequence[Any]) -> Any:
+        """litellm's reply, built of its own chunks. Raises what litellm raises."""
+        value = load_litellm().stream_chunk_builder(list(chunks), messages=outbound.payload.get("messages"))
+        if not getattr(value, "choices", None):
+            raise ValueError("the chunks make no reply")
+        return value
+
+    def restart_mark(self, outbound: Outbound) -> Any:
+        """One of litellm's chunks, with an empty delta."""
+        types: Any = importlib.import_module("litellm.types.utils")
+        empty = types.StreamingChoices(index=0, delta=types.Delta(content=None))
+        return types.ModelResponseStream(model=outbound.target.model, choices=[empty])
 
     def classify(self, target: Target, error: BaseException) -> Failure:
         """What `error` says about the attempt: the wire where it was seen, else litellm's word."""
@@ -237,25 +254,3 @@ def _provider_of(target: Target) -> str:
 
 def _complaint(target: Target, what: str) -> ConfigError:
     return ConfigError([Complaint("environment", 0, f"target {target.name}", what)])
-
-
-def _piece(chunk: Any) -> Piece:
-    has_token, text, finish_reason = False, "", ""
-    for choice in chunk.choices:
-        delta = choice.delta
-        text += delta.content or ""
-        # What a chunk has not is slow to ask for: pydantic looks everywhere.
-        has_token = has_token or bool(
-            text
-            or delta.tool_calls
-            or vars(delta).get("reasoning_content")
-            or _extra(delta, "reasoning_content")
-        )
-        finish_reason = finish_reason or choice.finish_reason or ""
-    usage = usage_of(vars(chunk).get("usage") or _extra(chunk, "usage"))
-    return Piece(chunk, has_token=has_token, text=text, finish_reason=finish_reason, usage=usage)
-
-
-def _extra(model: Any, name: str) -> Any:
-    extra = model.model_extra
-    return extra.get(name) if extra else None

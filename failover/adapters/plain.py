@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import inspect
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from failover.adapters.classify import classify_exception
@@ -18,6 +18,10 @@ from failover.core.vocabulary import Target
 from failover.errors import Complaint, ConfigError, FailoverError
 
 _CLIENTS_ERRORS = ("httpx", "httpcore", "aiohttp", "requests", "urllib3", "openai", "litellm")
+
+
+class RestartMark:
+    """Stands in the stream of a plain function where the answer begins anew; its `failover` says so."""
 
 
 class CallableAdapter:
@@ -47,6 +51,14 @@ class CallableAdapter:
         async for item in value:
             yield Piece(item, has_token=True)
         yield Piece(None, finish_reason="stop")
+
+    def assemble(self, outbound: Outbound, chunks: Sequence[Any]) -> Any:
+        """What the function gave, as a tuple."""
+        return tuple(chunks)
+
+    def restart_mark(self, outbound: Outbound) -> Any:
+        """An empty object: what the function's items look like, nobody knows."""
+        return RestartMark()
 
     def classify(self, target: Target, error: BaseException) -> Failure:
         """An error's own `failure` first, then its `status_code`, then its type; else our own bug."""

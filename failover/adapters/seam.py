@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,20 +12,28 @@ from failover.core.vocabulary import Limits, Target, Usage
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """One send: the operation's name (`completion`, `call`, …), the caller's arguments, the limits."""
+    """One send: the operation's name (`completion`, `call`, …), the caller's arguments, the limits.
+
+    `prefill`: the text that the answer is to continue, without saying it again.
+    """
 
     target: Target
     operation: str
     payload: Mapping[str, Any]
     limits: Limits
+    prefill: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete reply: the object the caller gets, untouched, and what it used."""
+    """A complete reply: the object the caller gets, untouched, and what it used.
+
+    `doubts`: what speaks against its being what was asked for (another model, a tool call that is none).
+    """
 
     value: Any
     usage: Usage | None = None
+    doubts: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +41,9 @@ class Piece:
     """A part of a streamed reply.
 
     `has_token`: it carries content (text, reasoning, a tool call), so handing it on commits.
-    `text`: the part of the answer's text in it. `finish_reason`: set on the piece that ends the
-    answer. `usage`: set where the provider tells.
+    `text`: the part of the answer's text in it. `tool_call`: it holds a part of one. `finish_reason`:
+    set on the piece that ends the answer. `usage`: set where the provider tells. `doubts`: as of an
+    `Answer`, each told once, as soon as it is known.
     """
 
     value: Any
@@ -42,10 +51,12 @@ class Piece:
     text: str = ""
     finish_reason: str = ""
     usage: Usage | None = None
+    tool_call: bool = False
+    doubts: tuple[Failure, ...] = ()
 
 
 class Adapter(Protocol):
-    """Send, stream, classify, close. Cancelling is cancelling the task that awaits.
+    """Send, stream, assemble, classify, close. Cancelling is cancelling the task that awaits.
 
     `send` and `stream` raise whatever the client raises; `classify` turns any exception into exactly
     one `Failure` and never raises itself. Limits are enforced by the driver, outside the adapter.
@@ -57,6 +68,17 @@ class Adapter(Protocol):
 
     def stream(self, outbound: Outbound) -> AsyncIterator[Piece]:
         """The reply in pieces, as they come."""
+        ...
+
+    def assemble(self, outbound: Outbound, chunks: Sequence[Any]) -> Any:
+        """The reply that `send` would have given, out of the values of a complete stream."""
+        ...
+
+    def restart_mark(self, outbound: Outbound) -> Any:
+        """A chunk without content, of the kind that the caller's stream is made of.
+
+        It is handed on with an attribute `failover`, before the answer begins anew.
+        """
         ...
 
     def classify(self, target: Target, error: BaseException) -> Failure:

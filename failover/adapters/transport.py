@@ -64,7 +64,11 @@ class Exchange:
         """The response as far as it was read, decompressed; None without one, or where it is unreadable."""
         if self.status is None or not (self.readable or self.status >= HTTPStatus.BAD_REQUEST):
             return None
-        return WireReply(self.status, self.headers, b"".join(self._body))
+        return WireReply(self.status, self.headers, self.seen())
+
+    def seen(self) -> bytes:
+        """The body as far as it was read, decompressed; nothing where it is unreadable."""
+        return b"".join(self._body)
 
     def keep(self, chunk: bytes) -> None:
         """Note a piece of the body, decompressed."""

@@ -62,6 +62,8 @@ class _TellingAdapter:
 
     def __init__(self, adapter: LitellmAdapter) -> None:
         self._adapter = adapter
+        self.assemble = adapter.assemble
+        self.restart_mark = adapter.restart_mark
         self.classify = adapter.classify
         self.aclose = adapter.aclose
 

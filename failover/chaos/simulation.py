@@ -39,7 +39,7 @@ Unserved = Callable[[Request, float], None]
 class Simulation:
     """Runs a workload against a world in virtual time; `now` is its clock, in seconds from zero.
 
-    `routes` are the others of the config: what is learned of their targets is learned together.
+    `routes` are the others of the config: what is `learned` of their targets is learned together.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Simulation:
         self._route = route
         self._facts = facts
         self._record = record
-        self._learned = Learned([route, *routes], record)
+        self.learned = Learned([route, *routes], record)
         self._heap: list[tuple[float, int, _Running, Message]] = []
         self._pushed = 0
 
@@ -77,7 +77,7 @@ class Simulation:
 
     def _call(self, request: Request) -> Call:
         draws = Draws(self._world.chance, "call", request.id)
-        return Call(request, self._route, self._learned, self._facts, draws, self._record)
+        return Call(request, self._route, self.learned, self._facts, draws, self._record)
 
     def _until(self, limit_s: float, world_events: list[tuple[float, Event]]) -> None:
         """Let everything happen that happens before `limit_s`; then it is `limit_s`."""
@@ -104,7 +104,7 @@ class Simulation:
                 case Raise():
                     self._unserved(running.call.request, running.arrived_s)
                 case Commit() | Return() | Cancel():
-                    pass
+                    pass  # what a cancelled attempt would have reported means nothing to its call
                 case _:
                     assert_never(command)
 
@@ -115,8 +115,8 @@ class Simulation:
     def _send(self, running: _Running, send: Send) -> None:
         now, request, target = self.now, running.call.request, send.target
         ask = running.asks[target.name] = running.asks.get(target.name, 0) + 1
-        exchange = self._world.exchange(target, request.id, ask, now, stream=request.stream)
-        for after_s, message in self._messages(send, exchange, stream=request.stream):
+        exchange = self._world.exchange(target, request.id, ask, now, stream=send.stream)
+        for after_s, message in self._messages(send, exchange, stream=send.stream):
             self._push(round(now + after_s, 6), running, message)
 
     def _messages(self, send: Send, exchange: Exchange, *, stream: bool) -> list[tuple[float, Message]]:

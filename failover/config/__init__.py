@@ -11,7 +11,7 @@ from failover.config.checks import check_config, strategy_complaint
 from failover.config.json_schema import config_json_schema
 from failover.config.policy_schema import PolicySection
 from failover.config.schema import ConfigSection, Price, Provider, RouteSection, TargetSection
-from failover.core.policy import BackoffPolicy, BreakerPolicy, Policy, RetryBudgetPolicy
+from failover.core.policy import BackoffPolicy, BreakerPolicy, HedgePolicy, Policy, RetryBudgetPolicy
 from failover.core.prices import DatedPrice
 from failover.core.strategies import STRATEGIES, CustomStrategy, Strategy
 from failover.core.vocabulary import Route, Target, Tiers
@@ -183,5 +183,6 @@ def _policy(section: PolicySection) -> Policy:
             "backoff": BackoffPolicy(**plain["backoff"]),
             "retry_budget": RetryBudgetPolicy(**plain["retry_budget"]),
             "breaker": BreakerPolicy(**plain["breaker"]),
+            "hedge": None if plain["hedge"] is None else HedgePolicy(**plain["hedge"]),
         }
     )

@@ -6,8 +6,16 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from failover.config.values import Seconds, Share, WaitSeconds, Whole
-from failover.core.policy import LastResort, OnContentFiltered, Policy
+from failover.config.values import Flag, Seconds, Share, WaitSeconds, Whole
+from failover.core.policy import (
+    Delivery,
+    HedgePolicy,
+    LastResort,
+    OnContentFiltered,
+    OnDoubt,
+    Policy,
+    StreamRecovery,
+)
 from failover.documents import Section
 
 DEFAULTS = Policy()
@@ -79,16 +87,24 @@ class Breaker(Section):
     )
 
 
+class Hedge(Section):
+    """When a second target is asked while the first is still silent."""
+
+    after_quantile: Annotated[float, Field(strict=True, gt=0, lt=1)] = Field(
+        default=HedgePolicy().after_quantile,
+        description="After this quantile of the first target's own times to the first token.",
+    )
+    share: Share = Field(default=HedgePolicy().share, description="Hedges per request, at most.")
+    usd_share: Share | None = Field(
+        default=HedgePolicy().usd_share,
+        description="Dollars for hedges per dollar spent, at most; null: dollars do not limit them.",
+    )
+
+
 class PolicySection(Section):
     """The limits of a route."""
 
     later: ClassVar[frozenset[str]] = GOVERNANCE | {
-        "hedge",
-        "stream_recovery",
-        "delivery",
-        "stream_upstream",
-        "on_wrong_model",
-        "on_unsound_tool_call",
         "max_cost_usd",
     }
 
@@ -117,4 +133,23 @@ class PolicySection(Section):
     )
     last_resort: LastResort = Field(
         default=DEFAULTS.last_resort, description="What a call does when every target is away for now."
+    )
+    hedge: Hedge | None = Field(default=None, description="Ask a second target; left out: never.")
+    stream_recovery: StreamRecovery = Field(
+        default=DEFAULTS.stream_recovery,
+        description="What becomes of a live stream that breaks after its first token.",
+    )
+    delivery: Delivery = Field(
+        default=DEFAULTS.delivery, description="Hand a stream's chunks on as they come, or when it is whole."
+    )
+    stream_upstream: Flag = Field(
+        default=DEFAULTS.stream_upstream,
+        description="Let targets stream what the caller wants whole, so that a stall is seen early.",
+    )
+    on_wrong_model: OnDoubt = Field(
+        default=DEFAULTS.on_wrong_model, description="What becomes of an answer by another model than asked."
+    )
+    on_unsound_tool_call: OnDoubt = Field(
+        default=DEFAULTS.on_unsound_tool_call,
+        description="What becomes of a tool call that does not parse, or names a tool that was not offered.",
     )

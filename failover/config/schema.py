@@ -147,7 +147,7 @@ Strategy = Annotated[
 class RouteSection(Section):
     """The name callers ask for."""
 
-    later: ClassVar[frozenset[str]] = GOVERNANCE | {"delivery", "stream_recovery", "hedge"}
+    later: ClassVar[frozenset[str]] = GOVERNANCE
 
     chain: Chain = Field(description="Targets in order: one tier, or a list of tiers.")
     strategy: Strategy = Field(default="priority", description="How targets of one tier are ranked.")

@@ -130,6 +130,7 @@ Folder = _text(r"[^\x00-\x1f]{1,1000}", "the path of a folder")
 Seconds = Annotated[float, Field(strict=True, gt=0, le=_DAY_S)]
 WaitSeconds = Annotated[float, Field(strict=True, ge=0, le=_DAY_S)]
 Share = Annotated[float, Field(strict=True, gt=0, le=1)]
+Flag = Annotated[bool, Field(strict=True)]
 Whole = Annotated[int, Field(strict=True, ge=1, le=10**12)]
 
 Credential = Annotated[

@@ -6,9 +6,12 @@ loop, one deadline, one retry budget; every permit settled exactly once; the cal
 
 from __future__ import annotations
 
+from math import inf
 from typing import assert_never
 
 from failover.core import endings
+from failover.core.attempt_limits import limits_of
+from failover.core.attempts import Attempts
 from failover.core.backoff import FullJitter, Rng
 from failover.core.candidates import Candidates, Pick
 from failover.core.decide import Facts, decide
@@ -30,18 +33,12 @@ from failover.core.messages import (
     Wake,
     Woken,
 )
-from failover.core.policy import OnContentFiltered
+from failover.core.policy import Delivery, OnContentFiltered, OnDoubt, StreamRecovery
 from failover.core.records import CallRecord
-from failover.core.vocabulary import Limits, Operation, Outcome, Request, Route, Usage
+from failover.core.vocabulary import Request, Route
 from failover.errors import CallError
 
 Commands = tuple[Command, ...]
-
-PATIENCE = 1.5
-"""How much longer than usual a target may take while somebody else could still be asked."""
-
-_FREE_UNTOLD = (Operation.COMPLETION, Operation.CALL)
-"""Whose answer costs nothing as far as no usage is told. The others bill by picture, second or search."""
 
 LEAST_S = 0.001
 """No attempt starts with less time than this: it could only fail, and blame the innocent."""
@@ -55,14 +52,19 @@ class Call:
     """
 
     __slots__ = (
+        "_attempts",
+        "_broken",
         "_candidates",
         "_committed",
         "_deadline_s",
         "_facts",
+        "_hedge_at_s",
         "_learned",
         "_live",
         "_logbook",
+        "_resumable",
         "_rng",
+        "_wake_at_s",
         "done",
         "request",
         "route",
@@ -85,18 +87,25 @@ class Call:
         self._rng = rng
         self._logbook = Logbook(request.id, route.name, record)
         self._candidates: Candidates
-        self._live: Attempt | None = None
+        # Whether chunks are handed on as they come, and so whether there is a commit point.
+        self._live = request.stream and (request.delivery or route.policy.delivery) is Delivery.LIVE
+        self._attempts = Attempts(request, route.name, learned, facts, self._logbook)
         self._committed = False
+        # Which failure broke a stream that the caller had begun to read, and whether text alone came of it.
+        self._broken: int | None = None
+        self._resumable = False
         self._deadline_s = 0.0
+        self._wake_at_s = inf
+        self._hedge_at_s = inf
 
     def start(self, now: float) -> Commands:
         """The request arrived: decide, and send to the first target or say why not."""
         self._deadline_s = now + self._allowed_s()
-        self._learned.budgets[self.route.name].deposit()
+        self._learned.deposit(self.route.name)
         decision = decide(self.route, self.request, self._learned, self._facts, now, self._rng)
         self._learned.hold_back(decision.held_back, now)
         self._candidates = Candidates(
-            self.route, decision, self._learned, self._deadline_s, self._rng, stream=self.request.stream
+            self.route, decision, self._learned, self._deadline_s, self._rng, stream=self._live
         )
         self._logbook.call_started(decision, self._deadline_s, now)
         return self._advance(now)
@@ -113,7 +122,7 @@ class Call:
             case Failed():
                 return self._failed(message, now)
             case Woken():
-                return self._advance(now) if self._live is None else ()
+                return self._woken(now)
             case CallerLeft():
                 return self._caller_left(now)
             case _:
@@ -127,8 +136,10 @@ class Call:
         deadline_s = self.request.deadline_s
         return self.route.policy.deadline_s if deadline_s is None else deadline_s
 
+    # Whom to ask
+
     def _advance(self, now: float) -> Commands:
-        if self._is_late(now) or len(self._logbook.attempts) >= self.route.policy.attempts:
+        if self._is_late(now) or self._attempts.sent >= self.route.policy.attempts:
             return self._give_up(now)
         choice = self._candidates.pick(now)
         if choice is None:
@@ -136,6 +147,7 @@ class Call:
         if isinstance(choice, Pick):
             return self._send(choice, now)
         self._logbook.wait_started(choice.at_s, now)
+        self._wake_at_s = choice.at_s
         return (Wake(choice.at_s),)
 
     def _is_late(self, now: float) -> bool:
@@ -143,74 +155,108 @@ class Call:
         return self._deadline_s - now < LEAST_S
 
     def _send(self, pick: Pick, now: float) -> Commands:
-        permit = self._learned.acquire(pick.state, now)
-        number = len(self._logbook.attempts) + 1
-        self._live = Attempt(number, pick.state, permit, pick.cause, now)
-        limits = self._limits(self._live, now)
-        self._logbook.attempt_started(self._live, limits.total_s, now)
-        return (Send(number, pick.state.target, limits),)
-
-    def _limits(self, attempt: Attempt, now: float) -> Limits:
-        policy, stream = self.route.policy, self.request.stream
+        state, policy = pick.state, self.route.policy
+        attempt = self._attempts.open(pick, now)
+        # A plain function gives its answer in one piece: nothing of it could be seen early.
+        stream = self.request.stream or (policy.stream_upstream and not state.target.callable)
         left_s = self._deadline_s - now
-        total_s = left_s if policy.attempt_s is None else min(policy.attempt_s, left_s)
-        begins_s = total_s
-        is_last = attempt.number >= policy.attempts
-        if policy.attempt_s is None and not is_last and self._candidates.others_left(now):
-            # A silent target must not eat the time in which another one could still answer; but who
-            # usually answers later than that is given the time, or it could never succeed.
-            usual_s = attempt.state.latency_s(stream=stream) or 0.0
-            begins_s = min(left_s, max(left_s / 2, usual_s * PATIENCE))
-        if not stream:
-            # Only a stream shows its first token; a whole reply shows nothing until it is there.
-            return Limits(min(policy.connect_s, begins_s), begins_s, min(policy.idle_s, begins_s), begins_s)
-        # Once it flows nobody else can answer any more: it may flow to the deadline.
-        first_token_s = min(policy.first_token_s, begins_s)
-        return Limits(min(policy.connect_s, begins_s), first_token_s, min(policy.idle_s, total_s), total_s)
+        others_left = attempt.number < policy.attempts and self._candidates.others_left(now)
+        limits = limits_of(
+            policy, left_s, state.latency_s(stream=stream), stream=stream, others_left=others_left
+        )
+        self._logbook.attempt_started(attempt, limits.total_s, now)
+        self._wake_at_s = inf
+        send = Send(attempt.number, state.target, limits, stream, attempt.resume)
+        if policy.hedge is None or not self._may_hedge(attempt):
+            return (send,)
+        after_s = state.quantile_s(policy.hedge.after_quantile, stream=stream)
+        if after_s is None or after_s >= limits.first_token_s:
+            return (send,)
+        self._hedge_at_s = self._wake_at_s = now + after_s
+        return (send, Wake(self._hedge_at_s))
 
-    def _running(self, number: int) -> Attempt | None:
-        attempt = self._live
-        return attempt if attempt is not None and attempt.number == number else None
+    # Hedges
+
+    def _may_hedge(self, attempt: Attempt) -> bool:
+        """Whether somebody else may be asked while `attempt` runs: once in a call, and never for a probe."""
+        alone = len(self._attempts.running) == 1 and attempt.number < self.route.policy.attempts
+        return alone and self._hedge_at_s == inf and self.request.replay_safe and not attempt.permit.probe
+
+    def _woken(self, now: float) -> Commands:
+        if now < self._wake_at_s - LEAST_S:
+            return ()  # the time of an earlier `Wake`, which a later one replaced
+        self._wake_at_s = inf
+        return self._hedge(now) if self._attempts.running else self._advance(now)
+
+    def _hedge(self, now: float) -> Commands:
+        silent = all(attempt.first_token_s is None for attempt in self._attempts.running.values())
+        if not silent or self._broken is not None or self._is_late(now):
+            return ()
+        pick = self._candidates.hedge(now, self._attempts.quote_nusd)
+        return () if pick is None else self._send(pick, now)
+
+    # What an attempt reports
 
     def _first_token(self, message: FirstToken, now: float) -> Commands:
-        attempt = self._running(message.attempt)
-        if attempt is None or self._committed:
+        attempt = self._attempts.running.get(message.attempt)
+        if attempt is None or attempt.first_token_s is not None:
             return ()
+        doubt = self._doubt(attempt, message.doubts, now)
+        if doubt is not None:
+            return (Cancel(attempt.number), *self._failed(Failed(attempt.number, doubt), now))
         attempt.first_token_s = now - attempt.started_s
-        self._committed = True
+        cancels = self._attempts.abandon(now, but=attempt)
         self._logbook.first_token(attempt, now)
-        return (Commit(attempt.number),)
+        if not self._live or message.held:
+            return cancels
+        self._committed = True
+        return (*cancels, Commit(attempt.number, self._restarts(attempt)))
 
     def _succeeded(self, message: Succeeded, now: float) -> Commands:
-        attempt = self._running(message.attempt)
+        attempt = self._attempts.running.get(message.attempt)
         if attempt is None:
             return ()
-        state = attempt.state
-        if attempt.first_token_s is not None:
-            state.first_token.observe(attempt.first_token_s, now)
-        state.total.observe(now - attempt.started_s, now)
-        self._learned.succeed(state, attempt.permit, now, attempt.first_token_s)
-        if message.usage is not None:
-            self._learned.tokens_out[self.route.name].observe(message.usage.tokens_out)
-        self._close(attempt, Outcome.SUCCESS, Outcome.SUCCESS, None, message.usage, now)
-        self._end(state.target.name, None, now)
-        return (Return(attempt.number),)
+        doubt = self._doubt(attempt, message.doubts, now)
+        if doubt is not None:
+            return self._failed(Failed(attempt.number, doubt, message.usage), now)
+        cancels = self._attempts.abandon(now, but=attempt)
+        self._attempts.succeed(attempt, message.usage, now)
+        self._end(attempt.state.target.name, None, now)
+        return (*cancels, Return(attempt.number, not self._committed and self._restarts(attempt)))
+
+    def _restarts(self, attempt: Attempt) -> bool:
+        """Whether the caller has a part of an answer that this one does not continue."""
+        return self._broken is not None and not attempt.resume
+
+    def _doubt(self, attempt: Attempt, doubts: tuple[Failure, ...], now: float) -> Failure | None:
+        """The first doubt that counts as a failure here; the others are told, as the policy says."""
+        policy = self.route.policy
+        for doubt in doubts:
+            wrong_model = doubt.kind is FailureKind.WRONG_MODEL
+            on_doubt = policy.on_wrong_model if wrong_model else policy.on_unsound_tool_call
+            if on_doubt is OnDoubt.FAIL:
+                return doubt
+            if on_doubt is OnDoubt.WARN:
+                self._logbook.doubted(attempt, doubt, now)
+        return None
 
     def _failed(self, message: Failed, now: float) -> Commands:
-        attempt = self._running(message.attempt)
+        attempt = self._attempts.running.get(message.attempt)
         if attempt is None:
             return ()
         failure = message.failure
         wait = FullJitter(self.route.policy.backoff, self._rng)
-        permit = self._learned.blame(attempt.state, attempt.permit, failure, now, wait)
-        self._close(attempt, Outcome.FAILURE, permit, failure, message.usage, now)
+        self._attempts.fail(attempt, failure, message.usage, now, wait)
         if self._committed:
-            return self._raise(endings.interrupted(self.route.name, *self._so_far()), now)
+            self._broken, self._committed = len(self._logbook.failures) - 1, False
+            self._resumable = message.resumable
+            if self.route.policy.stream_recovery is StreamRecovery.FAIL:
+                return self._give_up(now)
         self._candidates.note(attempt.state.target, failure, now)
         if self._stops(failure):
-            failures, passed_over = self._so_far()
-            return self._raise(endings.stopped(self.route.name, failures, passed_over), now)
-        return self._advance(now)
+            return (*self._attempts.abandon(now), *self._give_up(now, stopped=True))
+        # A hedge that still runs may yet answer.
+        return () if self._attempts.running else self._advance(now)
 
     def _stops(self, failure: Failure) -> bool:
         next_target = failure.disposition.next_target
@@ -219,49 +265,26 @@ class Call:
         return next_target is NextTarget.NO
 
     def _caller_left(self, now: float) -> Commands:
-        attempt = self._live
-        if attempt is None:
-            self._end(None, FailureKind.CANCELLED.value, now)
-            return ()
-        self._learned.abandon(attempt.state, attempt.permit, now)
-        self._close(attempt, Outcome.ABANDONED, Outcome.ABANDONED, None, None, now)
+        cancels = self._attempts.abandon(now)
         self._end(None, FailureKind.CANCELLED.value, now)
-        return (Cancel(attempt.number),)
+        return cancels
 
-    def _close(
-        self,
-        attempt: Attempt,
-        outcome: Outcome,
-        permit: Outcome,
-        failure: Failure | None,
-        usage: Usage | None,
-        now: float,
-    ) -> None:
-        self._live = None
-        name = attempt.state.target.name
-        cost_nusd = self._facts.prices.charge_nusd(name, usage, self._facts.epoch_s + now)
-        if outcome is Outcome.SUCCESS and usage is None and self.request.operation not in _FREE_UNTOLD:
-            cost_nusd = None
-        self._logbook.attempt_ended(
-            attempt, outcome, permit, now, failure=failure, usage=usage, cost_nusd=cost_nusd
-        )
+    # How it ends
 
-    def _so_far(self) -> tuple[endings.Failures, endings.Passed]:
-        return tuple(self._logbook.failures), tuple(self._candidates.passed_over)
-
-    def _give_up(self, now: float) -> Commands:
-        failures, passed_over = self._so_far()
-        name = self.route.name
-        if self._is_late(now):
+    def _give_up(self, now: float, *, stopped: bool = False) -> Commands:
+        name, candidates = self.route.name, self._candidates
+        failures, passed_over = tuple(self._logbook.failures), tuple(candidates.passed_over)
+        error: CallError
+        if self._broken is not None:
+            error = endings.interrupted(name, failures, passed_over, self._broken)
+        elif stopped:
+            error = endings.stopped(name, failures, passed_over)
+        elif self._is_late(now):
             error = endings.deadline_exceeded(name, self._allowed_s(), failures, passed_over)
         else:
-            candidates = self._candidates
             back_s = endings.soonest_s(candidates.returns_s, passed_over, now)
             untried = candidates.somebody_is_untried()
             error = endings.exhausted(name, failures, passed_over, back_s, untried=untried)
-        return self._raise(error, now)
-
-    def _raise(self, error: CallError, now: float) -> Commands:
         error.failover = self.story(now)
         self._end(None, type(error).__name__, now)
         return (Raise(error),)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf
 
 from failover.core.backoff import FullJitter, Rng, backoff_within_s
+from failover.core.breaker import CLOSED
 from failover.core.budget import RetryBudget
 from failover.core.failures import Failure, NextTarget, SameTarget
 from failover.core.learned import Learned, TargetState
@@ -114,6 +115,25 @@ class Candidates:
             elif self._fallback_was_free:
                 return None
         return self._second_chance(now)
+
+    def hedge(self, now: float, quote_nusd: Callable[[str, float], int | None]) -> Pick | None:
+        """Whom to ask beside the one that is silent, None where nobody may be, or no budget is left.
+
+        Never a probe, nor who stands back for its ramp: a hedge is for the caller, not for learning.
+        """
+        hedges = self._learned.hedges[self._route.name]
+        for place, target in enumerate(self._order[self._next :], self._next):
+            state = self._learned.states[target.name]
+            well = state.breaker.state == CLOSED and state.ramp.admits(now)
+            if not well or self._objection(state, now) is not None:
+                continue
+            quoted_nusd = quote_nusd(target.name, now)
+            if not hedges.affords(quoted_nusd) or not self._budget.try_withdraw(now):
+                return None
+            hedges.withdraw(quoted_nusd)
+            self._order = self._order[:place] + self._order[place + 1 :]
+            return self._picked(state, AttemptCause.HEDGE)
+        return None
 
     def others_left(self, now: float) -> bool:
         """Whether somebody in the order has not been asked yet and may be."""

@@ -66,6 +66,8 @@ def successor(learned: Learned, routes: Iterable[Route], now: float) -> Learned:
         if name in learned.routes and learned.routes[name].policy == route.policy:
             after.budgets[name] = learned.budgets[name]
             after.tokens_out[name] = learned.tokens_out[name]
+            if name in learned.hedges:
+                after.hedges[name] = learned.hedges[name]
     reloaded = _reloaded(learned, after, now)
     learned.recorder.tell(reloaded)
     for name in reloaded.kept:

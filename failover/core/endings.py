@@ -39,11 +39,13 @@ def soonest_s(returns_s: list[float], passed_over: Passed, now: float) -> float 
     return max(0.0, min(instants_s) - now) if instants_s else None
 
 
-def interrupted(route: str, failures: Failures, passed_over: Passed) -> CallError:
-    """A stream broke after its commit point."""
-    name, failure = failures[-1]
+def interrupted(route: str, failures: Failures, passed_over: Passed, broken: int) -> CallError:
+    """A stream broke after its commit point: `failures[broken]`, and nobody after that saved it."""
+    name, failure = failures[broken]
+    since = failures[broken + 1 :]
+    lost = f"; it could not be saved ({_told(since)})" if since else ""
     return StreamInterruptedError(
-        f"route {route!r}: the stream of {name} broke after its first token ({_words(failure)}); "
+        f"route {route!r}: the stream of {name} broke after its first token ({_words(failure)}){lost}; "
         "the caller keeps what it already received",
         route=route,
         failures=failures,

@@ -41,7 +41,7 @@ class AttemptStarted:
 
 @dataclass(frozen=True, slots=True)
 class FirstTokenReceived:
-    """The commit point of a stream."""
+    """The first token of a streamed attempt: where chunks go on as they come, the commit point."""
 
     event: ClassVar[str] = "first_token_received"
     at_s: float
@@ -72,6 +72,19 @@ class AttemptEnded:
     tokens_in: int
     tokens_out: int
     cost_nusd: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDoubted:
+    """An answer was handed on of which something is not as asked: `failure` and its `code` say what."""
+
+    event: ClassVar[str] = "reply_doubted"
+    at_s: float
+    call: str
+    attempt: int
+    target: str
+    failure: FailureKind
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +230,9 @@ class PriceInForce:
     output_nusd_per_mtok: int
 
 
-CallEvent = CallStarted | AttemptStarted | FirstTokenReceived | AttemptEnded | WaitStarted | CallEnded
+CallEvent = (
+    CallStarted | AttemptStarted | FirstTokenReceived | ReplyDoubted | AttemptEnded | WaitStarted | CallEnded
+)
 LearnedEvent = BreakerChanged | CooldownStarted | TargetRetired
 OperatorEvent = TargetDrained | TargetUndrained | TargetForcedOpen | TargetReset | ConfigReloaded
 WorldEvent = InjectionStarted | InjectionEnded | PriceInForce

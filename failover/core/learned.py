@@ -10,12 +10,12 @@ from math import isfinite
 
 from failover.core.backoff import Wait, backoff_s
 from failover.core.breaker import CLOSED, OPEN, Breaker, Permit
-from failover.core.budget import RetryBudget
+from failover.core.budget import HedgeBudget, RetryBudget
 from failover.core.events import BreakerChanged, CooldownStarted, Event, TargetRetired
 from failover.core.failures import Failure, FailureKind, Scope, StayAway
 from failover.core.policy import Policy
 from failover.core.ramp import Ramp
-from failover.core.stats import PeakEwma, TokenMean
+from failover.core.stats import PeakEwma, Recent, TokenMean
 from failover.core.vocabulary import FaultDomain, Outcome, PassedOver, Reason, Route, Target
 
 AWAY_LONG_S = 300.0
@@ -63,12 +63,14 @@ class TargetState:
         "cooldowns",
         "drained",
         "first_token",
+        "first_tokens",
         "gone_evidence",
         "in_flight",
         "ramp",
         "retired_by",
         "target",
         "total",
+        "totals",
     )
 
     def __init__(self, target: Target, breaker: Breaker) -> None:
@@ -81,6 +83,8 @@ class TargetState:
         self.gone_evidence = 0
         self.first_token = PeakEwma()
         self.total = PeakEwma()
+        self.first_tokens = Recent()
+        self.totals = Recent()
         self.in_flight = 0
         self.drained = False
 
@@ -103,9 +107,21 @@ class TargetState:
             return PassedOver(self.target, Reason.BREAKER_OPEN, until_s if isfinite(until_s) else None)
         return PassedOver(self.target, Reason.PROBE_RUNNING)
 
+    def observe(self, total_s: float, first_token_s: float | None, now: float) -> None:
+        """It answered, after so long."""
+        self.total.observe(total_s, now)
+        self.totals.observe(total_s)
+        if first_token_s is not None:
+            self.first_token.observe(first_token_s, now)
+            self.first_tokens.observe(first_token_s)
+
     def latency_s(self, *, stream: bool) -> float | None:
         """The usual time to the first token of a stream, or to a whole reply; None: never seen."""
         return self.first_token.value_s if stream else self.total.value_s
+
+    def quantile_s(self, quantile: float, *, stream: bool) -> float | None:
+        """The same, for so many of its latest answers; None: too few were seen."""
+        return (self.first_tokens if stream else self.totals).quantile_s(quantile)
 
 
 class Learned:
@@ -118,10 +134,13 @@ class Learned:
         self.routes: dict[str, Route] = {}
         self.states: dict[str, TargetState] = {}
         self.budgets: dict[str, RetryBudget] = {}
+        self.hedges: dict[str, HedgeBudget] = {}
         self.tokens_out: dict[str, TokenMean] = {}
         for route in routes:
             self.routes[route.name] = route
             self.budgets[route.name] = RetryBudget(route.policy.retry_budget)
+            if route.policy.hedge is not None:
+                self.hedges[route.name] = HedgeBudget(route.policy.hedge)
             self.tokens_out[route.name] = TokenMean()
             for target in route.targets():
                 if target.name not in self.states:
@@ -135,6 +154,17 @@ class Learned:
     @record.setter
     def record(self, record: Record | None) -> None:
         self.recorder.record = record
+
+    def deposit(self, route: str) -> None:
+        """A request arrived: it pays for its share of retries and hedges."""
+        self.budgets[route].deposit()
+        if self.hedges and route in self.hedges:
+            self.hedges[route].deposit()
+
+    def charged(self, route: str, cost_nusd: int) -> None:
+        """A route spent so much."""
+        if self.hedges and route in self.hedges:
+            self.hedges[route].charged(cost_nusd)
 
     def acquire(self, state: TargetState, now: float) -> Permit:
         """A permit to send to an eligible target, counted as in flight until it is settled."""

@@ -9,18 +9,19 @@ from failover.core.events import (
     CallEnded,
     CallStarted,
     FirstTokenReceived,
+    ReplyDoubted,
     WaitStarted,
 )
-from failover.core.failures import Failure
+from failover.core.failures import Failure, FailureKind
 from failover.core.learned import Record, TargetState
 from failover.core.records import AttemptRecord, CallRecord, total_nusd
 from failover.core.vocabulary import AttemptCause, Decision, Outcome, PassedOver, Usage
 
 
 class Attempt:
-    """One running send. `first_token_s` counts from its start."""
+    """One running send. `first_token_s` counts from its start; `resume`: it continues a partial text."""
 
-    __slots__ = ("cause", "first_token_s", "number", "permit", "started_s", "state")
+    __slots__ = ("cause", "doubts", "first_token_s", "number", "permit", "resume", "started_s", "state")
 
     def __init__(
         self, number: int, state: TargetState, permit: Permit, cause: AttemptCause, now: float
@@ -31,6 +32,8 @@ class Attempt:
         self.cause = cause
         self.started_s = now
         self.first_token_s: float | None = None
+        self.doubts: tuple[FailureKind, ...] = ()
+        self.resume = False
 
 
 class Logbook:
@@ -63,8 +66,15 @@ class Logbook:
                 AttemptStarted(now, self._call, attempt.number, name, attempt.cause, probe, total_limit_s)
             )
 
+    def doubted(self, attempt: Attempt, doubt: Failure, now: float) -> None:
+        """Something speaks against its answer, which is handed on all the same."""
+        attempt.doubts += (doubt.kind,)
+        if self._record is not None:
+            name = attempt.state.target.name
+            self._record(ReplyDoubted(now, self._call, attempt.number, name, doubt.kind, doubt.code))
+
     def first_token(self, attempt: Attempt, now: float) -> None:
-        """The commit point of a stream was reached."""
+        """The first token of a stream came."""
         if self._record is not None:
             self._record(FirstTokenReceived(now, self._call, attempt.number, attempt.state.target.name))
 
@@ -97,6 +107,7 @@ class Logbook:
                 now - started_s,
                 first_token_s,
                 cost_nusd,
+                attempt.doubts,
             )
         )
         if self._record is not None:

@@ -14,31 +14,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FirstToken:
-    """The first token of a streamed attempt arrived."""
+    """The first token of a streamed attempt arrived.
+
+    `held`: it is part of a tool call, which is handed on when it is whole. `doubts`: what speaks
+    against the answer so far.
+    """
 
     attempt: int
+    held: bool = False
+    doubts: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """An attempt delivered a complete reply; `usage` None: the provider did not say."""
+    """An attempt delivered a complete reply; `usage` None: the provider did not say.
+
+    `doubts`: what speaks against it being what was asked for. The policy says whether it counts.
+    """
 
     attempt: int
     usage: Usage | None = None
+    doubts: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An attempt failed; `usage` is what the broken part used, where known."""
+    """An attempt failed; `usage` is what the broken part used, where known.
+
+    `resumable`: all that the caller has of it is text, which somebody else could continue.
+    """
 
     attempt: int
     failure: Failure
     usage: Usage | None = None
+    resumable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Woken:
-    """The time of the last `Wake` came."""
+    """The time of the last `Wake` came. Earlier than that it means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +65,35 @@ Message = FirstToken | Succeeded | Failed | Woken | CallerLeft
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send to `target` within `limits`, and report under this attempt number (from 1)."""
+    """Send to `target` within `limits`, and report under this attempt number (from 1).
+
+    `stream`: ask for a stream, whatever the caller wants. `resume`: let it continue the partial text
+    that the caller has of the attempts before.
+    """
 
     attempt: int
     target: Target
     limits: Limits
+    stream: bool = False
+    resume: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """Report `Woken` at `at_s`."""
+    """Report `Woken` at `at_s`, whatever runs; a later one replaces it."""
 
     at_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Hand the stream of this attempt to the caller from now on."""
+    """Hand the stream of this attempt to the caller from now on.
+
+    `restart`: the caller has a part of another answer, and must be told to clear it first.
+    """
 
     attempt: int
+    restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +105,10 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """The call is over: the reply of this attempt is the answer."""
+    """The call is over: the reply of this attempt is the answer. `restart`: as of a `Commit`."""
 
     attempt: int
+    restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)

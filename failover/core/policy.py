@@ -59,6 +59,52 @@ class LastResort(StrEnum):
     """Raise at once."""
 
 
+class StreamRecovery(StrEnum):
+    """What becomes of a live stream that breaks after its commit point."""
+
+    FAIL = "fail"
+    """Raise; the error carries the partial text."""
+    RESTART = "restart"
+    """A marker chunk says "clear what you have", then comes the whole answer of the next target."""
+    RESUME = "resume"
+    """The next target continues the partial text where it takes a prefill; else as `restart`."""
+
+
+class Delivery(StrEnum):
+    """When the chunks of a stream are handed on."""
+
+    LIVE = "live"
+    """As they come."""
+    WHOLE = "whole"
+    """When the answer is complete: until then every break can be rescued."""
+
+
+class OnDoubt(StrEnum):
+    """What becomes of an answer that is complete, but perhaps not what was asked for."""
+
+    FAIL = "fail"
+    """The attempt failed."""
+    WARN = "warn"
+    """It is handed on, and told."""
+    PASS = "pass"  # a policy's word, no password
+    """It is handed on, and nobody looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class HedgePolicy:
+    """When a second target is asked while the first is still silent.
+
+    After that quantile of the first target's own times to the first token (whole replies: to the
+    end), at most for `share` of the requests, and within `usd_share` of what the route spends. None:
+    dollars do not limit it; else a target without a known price is never a hedge.
+    Source: Dean and Barroso, "The Tail at Scale", 2013 (hedge after the 95th percentile: 5 % more load).
+    """
+
+    after_quantile: float = 0.95
+    share: float = 0.05
+    usd_share: float | None = 0.05
+
+
 class OnContentFiltered(StrEnum):
     """Whether a safety refusal may be taken to the next target."""
 
@@ -72,7 +118,8 @@ class Policy:
 
     `attempt_s`, when set, bounds one attempt. Unset, an attempt may use half of what is left of the
     deadline while somebody else could still be asked, and all of it when nobody could.
-    `attempts` is the most in one call, whatever the chain's length.
+    `attempts` is the most in one call, whatever the chain's length. `stream_upstream`: targets stream
+    to us what the caller wants whole, so that a stall is seen early.
     """
 
     deadline_s: float = 60.0
@@ -86,3 +133,9 @@ class Policy:
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     on_content_filtered: OnContentFiltered = OnContentFiltered.FAIL
     last_resort: LastResort = LastResort.WAIT
+    hedge: HedgePolicy | None = None
+    stream_recovery: StreamRecovery = StreamRecovery.FAIL
+    delivery: Delivery = Delivery.LIVE
+    stream_upstream: bool = False
+    on_wrong_model: OnDoubt = OnDoubt.WARN
+    on_unsound_tool_call: OnDoubt = OnDoubt.FAIL

@@ -12,7 +12,8 @@ from failover.core.vocabulary import AttemptCause, Outcome, PassedOver
 class AttemptRecord:
     """One send of a call: what happened, when (seconds of the driver's clock), and what it cost.
 
-    `cost_nusd` None: tokens were used, and nobody knows their price.
+    `cost_nusd` None: tokens were used, and nobody knows their price. `doubts`: the answer was handed on
+    though it is perhaps not what was asked for, such as `wrong_model`.
     """
 
     target: str
@@ -24,6 +25,7 @@ class AttemptRecord:
     duration_s: float
     first_token_s: float | None
     cost_nusd: int | None
+    doubts: tuple[str, ...] = ()
 
 
 def total_nusd(attempts: Sequence[AttemptRecord]) -> int | None:

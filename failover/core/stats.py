@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp
+from math import ceil, exp
 
 WEIGHT_MIN = 0.02
 WEIGHT_MAX = 0.5
@@ -35,6 +35,33 @@ class PeakEwma:
                 weight = WEIGHT_MAX
             self.value_s += (value_s - self.value_s) * weight
         self.observed_at_s = now
+
+
+class Recent:
+    """The last durations of one target, for quantiles: a ring, so that memory stays flat."""
+
+    KEPT = 64
+    LEAST = 20
+    __slots__ = ("_next", "_values_s")
+
+    def __init__(self) -> None:
+        self._values_s: list[float] = []
+        self._next = 0
+
+    def observe(self, value_s: float) -> None:
+        """Take in one measured duration in seconds."""
+        if len(self._values_s) < self.KEPT:
+            self._values_s.append(value_s)
+        else:
+            self._values_s[self._next] = value_s
+            self._next = (self._next + 1) % self.KEPT
+
+    def quantile_s(self, quantile: float) -> float | None:
+        """The smallest duration that so many of them do not exceed; None as long as they are few."""
+        count = len(self._values_s)
+        if count < self.LEAST:
+            return None
+        return sorted(self._values_s)[max(0, ceil(quantile * count) - 1)]
 
 
 class TokenMean:

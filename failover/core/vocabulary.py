@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from failover.core.policy import Policy
+from failover.core.policy import Delivery, Policy
 
 
 class FaultDomain(StrEnum):
@@ -100,6 +100,7 @@ class Request:
     """What the caller asked, as far as deciding needs to know: never its content.
 
     `tokens_out` is the expected length of the answer; None lets the router use what it learned.
+    `delivery` None: the policy's. One that is not `replay_safe` is never hedged.
     """
 
     id: str
@@ -108,6 +109,8 @@ class Request:
     stream: bool = False
     deadline_s: float | None = None
     operation: str = Operation.COMPLETION
+    delivery: Delivery | None = None
+    replay_safe: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +173,8 @@ class AttemptCause(StrEnum):
     FIRST = "first"
     RETRY = "retry"
     FALLBACK = "fallback"
+    HEDGE = "hedge"
+    """While another attempt still runs."""
     LAST_RESORT = "last_resort"
 
 

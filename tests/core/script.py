@@ -15,6 +15,7 @@ from failover.core.failures import Failure, FailureKind, Phase
 from failover.core.learned import Learned
 from failover.core.messages import (
     CallerLeft,
+    Cancel,
     Commit,
     Failed,
     FirstToken,
@@ -26,7 +27,18 @@ from failover.core.messages import (
     Wake,
     Woken,
 )
-from failover.core.policy import BreakerPolicy, LastResort, OnContentFiltered, Policy, RetryBudgetPolicy
+from failover.core.policy import (
+    BreakerPolicy,
+    Delivery,
+    HedgePolicy,
+    LastResort,
+    OnContentFiltered,
+    OnDoubt,
+    Policy,
+    RetryBudgetPolicy,
+    StreamRecovery,
+)
+from failover.core.stats import Recent
 from failover.core.strategies import STRATEGIES
 from failover.core.vocabulary import Request, Route, Target, Usage
 
@@ -39,6 +51,8 @@ class Fate:
     retry_after_s: float | None
     first_token_s: float | None
     ends_s: float
+    held: bool = False
+    doubts: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,8 @@ class Plan:
     stream: bool
     deadline_s: float | None
     leaves_after_s: float | None
+    delivery: Delivery | None = None
+    replay_safe: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,6 +76,7 @@ class Script:
     fates: tuple[Fate, ...]
     seed: int
     retries_left: float = 10.0
+    practised: bool = False
 
 
 @dataclass
@@ -92,16 +109,31 @@ class Driver:
     def __init__(self, script: Script) -> None:
         self._played = Played(script, Learned([script.route]))
         self._played.learned.record = self._played.events.append
-        self._played.learned.budgets["chat"].balance = script.retries_left
         self._rng = Random(script.seed).random  # noqa: S311  jitter is no secret
         self._heap: list[tuple[float, int, int, Message | None]] = []
+        self._cancelled: set[tuple[int, int]] = set()
+        self._usual_s(script)
+        self._played.learned.budgets["chat"].balance = script.retries_left
         self._sent = 0
         self._turn = 0
         self._calls = [self._call(number, plan) for number, plan in enumerate(script.plans)]
 
+    def _usual_s(self, script: Script) -> None:
+        """So many answers were seen that there are quantiles to hedge after."""
+        for state in self._played.learned.states.values() if script.practised else ():
+            for _ in range(Recent.LEAST):
+                state.observe(0.2, 0.2, 0.0)
+                self._played.learned.deposit("chat")
+
     def _call(self, number: int, plan: Plan) -> Call:
         script, learned = self._played.script, self._played.learned
-        request = Request(f"call-{number}", stream=plan.stream, deadline_s=plan.deadline_s)
+        request = Request(
+            f"call-{number}",
+            stream=plan.stream,
+            deadline_s=plan.deadline_s,
+            delivery=plan.delivery,
+            replay_safe=plan.replay_safe,
+        )
         self._later(plan.at_s, number, None)
         if plan.leaves_after_s is not None:
             self._later(plan.at_s + plan.leaves_after_s, number, CallerLeft())
@@ -116,6 +148,8 @@ class Driver:
         while self._heap and self._played.steps < self.STEPS_MAX:
             now, _, number, message = heappop(self._heap)
             call = self._calls[number]
+            if (number, getattr(message, "attempt", 0)) in self._cancelled:
+                continue  # a driver hears nothing more of what it stopped
             self._played.steps += 1
             for command in call.start(now) if message is None else call.handle(message, now):
                 self._obey(command, number, now)
@@ -130,13 +164,16 @@ class Driver:
             self._later(command.at_s, number, Woken())
         elif isinstance(command, Return | Raise):
             self._played.ended.append(number)
+        elif isinstance(command, Cancel):
+            self._cancelled.add((number, command.attempt))
         else:
-            assert not isinstance(command, Commit) or self._played.script.plans[number].stream
+            assert isinstance(command, Commit)
+            assert self._played.script.plans[number].stream
 
     def _meet(self, fate: Fate, send: Send, number: int, now: float) -> None:
         limits, number_sent = send.limits, send.attempt
-        stream = self._played.script.plans[number].stream
-        ends_s, message = fate.ends_s, Succeeded(number_sent, Usage(10, 10))
+        stream = send.stream
+        ends_s, message = fate.ends_s, Succeeded(number_sent, Usage(10, 10), fate.doubts)
         if fate.kind is not None:
             message = Failed(number_sent, Failure(fate.kind, retry_after_s=fate.retry_after_s))
         if (
@@ -144,7 +181,7 @@ class Driver:
             and fate.first_token_s is not None
             and fate.first_token_s < min(ends_s, limits.first_token_s)
         ):
-            self._later(now + fate.first_token_s, number, FirstToken(number_sent))
+            self._later(now + fate.first_token_s, number, FirstToken(number_sent, fate.held, fate.doubts))
         if ends_s > limits.total_s:
             ends_s = limits.total_s
             message = Failed(number_sent, Failure(FailureKind.TIMEOUT, phase=Phase.TOTAL))
@@ -175,6 +212,21 @@ POLICIES = st.builds(
     ),
     on_content_filtered=st.sampled_from(OnContentFiltered),
     last_resort=st.sampled_from(LastResort),
+    hedge=st.none()
+    | st.builds(
+        HedgePolicy,
+        after_quantile=st.just(0.9),
+        share=st.sampled_from([0.3, 1.0]),
+        usd_share=st.sampled_from([None, 0.5]),
+    ),
+    stream_recovery=st.sampled_from(StreamRecovery),
+    delivery=st.sampled_from(Delivery),
+    stream_upstream=st.booleans(),
+    on_wrong_model=st.sampled_from(OnDoubt),
+    on_unsound_tool_call=st.sampled_from(OnDoubt),
+)
+DOUBTS = st.sampled_from(
+    [(), (), (Failure(FailureKind.WRONG_MODEL),), (Failure(FailureKind.MALFORMED_REPLY),)]
 )
 FATES = st.builds(
     Fate,
@@ -182,6 +234,8 @@ FATES = st.builds(
     retry_after_s=st.sampled_from([None, 0.0, 0.5, 3.0, 60.0]),
     first_token_s=st.sampled_from([None, 0.1, 1.5]),
     ends_s=st.sampled_from([0.0, 0.25, 1.0, 2.5, 100.0]),
+    held=st.booleans(),
+    doubts=DOUBTS,
 )
 PLANS = st.builds(
     Plan,
@@ -189,6 +243,8 @@ PLANS = st.builds(
     stream=st.booleans(),
     deadline_s=st.sampled_from([None, None, 3.0, 90.0]),
     leaves_after_s=st.sampled_from([None, None, None, 0.3, 1.0]),
+    delivery=st.none() | st.sampled_from(Delivery),
+    replay_safe=st.booleans(),
 )
 
 
@@ -217,4 +273,11 @@ def scripts(draw: st.DrawFn) -> Script:
     plans = draw(st.lists(PLANS, min_size=1, max_size=8))
     fates = draw(st.lists(FATES, min_size=1, max_size=12))
     retries_left = draw(st.sampled_from([0.0, 1.0, 10.0]))
-    return Script(draw(routes()), tuple(plans), tuple(fates), draw(st.integers(0, 1000)), retries_left)
+    return Script(
+        draw(routes()),
+        tuple(plans),
+        tuple(fates),
+        draw(st.integers(0, 1000)),
+        retries_left,
+        draw(st.booleans()),
+    )

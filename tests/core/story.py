@@ -136,12 +136,21 @@ class CallStory:
         self.call = Call(request, story.route, story.learned, story.facts, story.rng, story.record)
         self.wanted: tuple[Command, ...] = self.call.start(story.now)
         self.send: Send
+        self.first: Send
         self.wake_at_s = 0.0
 
     def _wants(self, kind: type[Command]) -> Any:
         assert [type(command) for command in self.wanted] == [kind], self.wanted
         [command] = self.wanted
         return command
+
+    def sends_and_wakes(self, name: str, after_s: float) -> Self:
+        """It wants to ask this target, and to look again then."""
+        self.send, wake = self.wanted
+        assert self.send.target.name == name
+        self.wake_at_s = wake.at_s
+        assert abs(self.wake_at_s - self.story.now - after_s) < 1e-9, self.wake_at_s
+        return self
 
     def hears(self, message: Message) -> Self:
         """The driver reports."""

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from failover.core.breaker import CLOSED, HALF_OPEN, OPEN
 from failover.core.failures import DISPOSITIONS, FailureKind, NextTarget, SameTarget
 from failover.core.policy import LastResort, RetryBudgetPolicy
-from failover.core.vocabulary import Outcome
+from failover.core.stats import Recent
+from failover.core.vocabulary import AttemptCause, Outcome
 from tests.core.script import Driver, Fate, Plan, Played, Script, routes, scripts
 
 ROUNDING_S = 1e-6
@@ -29,12 +30,32 @@ def every_attempt_that_started_ended_and_settled_its_permit_once(played: Played)
     assert len(set(started)) == len(started)
 
 
-def attempts_of_a_call_are_numbered_and_run_one_at_a_time(played: Played):
+def attempts_of_a_call_are_numbered_and_run_one_at_a_time_but_for_one_hedge(played: Played):
     for call in played.by_call("call_started"):
         told = [event for event in played.events if event.event.startswith("attempt_") and event.call == call]
-        numbers = [number for number in range(1, len(told) // 2 + 1) for _ in range(2)]
-        assert [event.attempt for event in told] == numbers
-        assert [event.event for event in told] == ["attempt_started", "attempt_ended"] * (len(told) // 2)
+        started = [event for event in told if event.event == "attempt_started"]
+        assert [event.attempt for event in started] == list(range(1, len(started) + 1))
+        assert sum(event.cause is AttemptCause.HEDGE for event in started) <= 1
+        running: set[int] = set()
+        for event in told:
+            if event.event == "attempt_started":
+                assert len(running) == (event.cause is AttemptCause.HEDGE)
+                running.add(event.attempt)
+            else:
+                running.remove(event.attempt)
+
+
+def only_replay_safe_requests_are_hedged(played: Played):
+    hedged = {event.call for event in played.named("attempt_started") if event.cause is AttemptCause.HEDGE}
+    assert all(played.script.plans[int(call.removeprefix("call-"))].replay_safe for call in hedged)
+
+
+def hedges_stay_within_their_share_of_the_requests(played: Played):
+    hedge = played.script.route.policy.hedge
+    hedges = sum(event.cause is AttemptCause.HEDGE for event in played.named("attempt_started"))
+    practised = Recent.LEAST * len(played.learned.states) if played.script.practised else 0
+    requests = len(played.named("call_started")) + practised
+    assert hedges <= (hedge.share * requests if hedge else 0)
 
 
 def no_attempt_starts_at_or_after_the_deadline(played: Played):
@@ -82,9 +103,13 @@ def a_hint_is_waited_out_before_the_same_target_is_asked_again(played: Played):
 
 
 def nobody_else_is_asked_once_a_failure_forbids_it(played: Played):
-    for ended in played.by_call("attempt_ended").values():
-        for event in ended[:-1]:
-            assert event.failure is None or DISPOSITIONS[event.failure].next_target is not NextTarget.NO
+    forbidden: set[str] = set()
+    for event in played.events:
+        if event.event == "attempt_started":
+            assert event.call not in forbidden
+        elif event.event == "attempt_ended" and event.failure is not None:
+            if DISPOSITIONS[event.failure].next_target is NextTarget.NO:
+                forbidden.add(event.call)
 
 
 def nothing_passes_an_open_breaker_but_as_many_probes_as_allowed(played: Played):
@@ -150,7 +175,9 @@ def the_machine_ends_in_a_bounded_number_of_steps(played: Played):
 INVARIANTS = [
     every_call_ends_exactly_once,
     every_attempt_that_started_ended_and_settled_its_permit_once,
-    attempts_of_a_call_are_numbered_and_run_one_at_a_time,
+    attempts_of_a_call_are_numbered_and_run_one_at_a_time_but_for_one_hedge,
+    only_replay_safe_requests_are_hedged,
+    hedges_stay_within_their_share_of_the_requests,
     no_attempt_starts_at_or_after_the_deadline,
     no_attempt_starts_with_less_than_a_millisecond_to_go,
     no_wait_ends_at_or_after_the_deadline,

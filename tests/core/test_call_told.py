@@ -110,8 +110,8 @@ def an_hour(*, listening):
                 call.send = call.wanted[0]
                 wanted.append(call.fails(message).wanted)
         wanted += [call.after(9.0).hears_the_clock().wanted, call.leaves().wanted]
-    waiting = story.cools_down("claude", 3.0).call().waits_until(story.now + 3.0).wakes().sends_to("claude")
-    wanted.append(waiting.streams().succeeds().wanted)
+    waiting = story.cools_down("claude", 3.0).call(stream=True).waits_until(story.now + 3.0)
+    wanted.append(waiting.wakes().sends_to("claude").streams().succeeds().wanted)
     return [str(each) for each in wanted]
 
 

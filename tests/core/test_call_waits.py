@@ -134,7 +134,7 @@ def test_a_last_resort_after_a_failure_draws_on_the_budget_like_any_further_fall
 def test_a_call_woken_too_early_waits_on():
     story = Story("gpt").cools_down("gpt", 4.0)
     call = story.call().waits_until(4.0)
-    call.after(1.0).hears_the_clock().waits_until(4.0).wakes().sends_to("gpt")
+    call.after(1.0).hears_the_clock().does_nothing().wakes().sends_to("gpt")
 
 
 def test_a_call_woken_after_its_deadline_ends():

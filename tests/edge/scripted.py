@@ -143,6 +143,12 @@ class ScriptedAdapter:
         finally:
             self.running -= 1
 
+    def assemble(self, outbound: Outbound, chunks: Sequence[Any]) -> Any:
+        return Said("".join(getattr(chunk, "text", "") for chunk in chunks))
+
+    def restart_mark(self, outbound: Outbound) -> Any:
+        return Said("")
+
     def classify(self, target: Target, error: BaseException) -> Failure:
         return getattr(error, "failure", Failure(FailureKind.LOCAL))
 

@@ -1,4 +1,4 @@
-"""One script through the World driver's heap and through the event loop: the same calls, step by step.
+"""One script through the World driver's heap, the event loop and threads: the same calls, step by step.
 
 Times are whole ticks of 1/64 s: sums of them are exact in floating point and in microseconds. The plans and
 fates of different calls have different remainders, so that two calls rarely step in the same instant: what
@@ -19,16 +19,28 @@ from failover.core.failures import Failure, FailureKind
 from failover.core.policy import (
     BackoffPolicy,
     BreakerPolicy,
+    Delivery,
+    HedgePolicy,
     LastResort,
     OnContentFiltered,
     Policy,
     RetryBudgetPolicy,
+    StreamRecovery,
 )
 from failover.core.prices import DatedPrice, PriceBook
 from failover.core.strategies import STRATEGIES
 from failover.core.vocabulary import Route, Target, Usage
 from tests.edge.scripted import FOR_EVER_S
-from tests.edge.two_drivers import TICK_S, Journal, Met, Plan, Script, through_the_heap, through_the_loop
+from tests.edge.three_drivers import (
+    TICK_S,
+    Journal,
+    Met,
+    Plan,
+    Script,
+    through_the_heap,
+    through_the_loop,
+    through_threads,
+)
 
 CALLS_MAX = 7
 
@@ -78,6 +90,13 @@ POLICIES = st.builds(
     ),
     on_content_filtered=st.sampled_from(OnContentFiltered),
     last_resort=st.sampled_from(LastResort),
+    hedge=st.none()
+    | st.builds(
+        HedgePolicy, after_quantile=st.just(0.5), share=st.just(1.0), usd_share=st.sampled_from([None, 0.5])
+    ),
+    stream_recovery=st.sampled_from(StreamRecovery),
+    delivery=st.sampled_from(Delivery),
+    stream_upstream=st.booleans(),
 )
 
 
@@ -106,29 +125,36 @@ def scripts(draw: st.DrawFn) -> Script:
     route = draw(routes())
     arrivals = sorted(draw(st.lists(two_seconds(*range(12)), min_size=1, max_size=CALLS_MAX)))
     plans = tuple(
-        Plan(at_s + 16 * number * TICK_S, draw(st.booleans()), draw(st.none() | two_seconds(1, 3, 30)))
+        Plan(
+            at_s + 16 * number * TICK_S,
+            draw(st.booleans()),
+            draw(st.none() | two_seconds(1, 3, 30)),
+            draw(st.none() | st.sampled_from(Delivery)),
+            draw(st.booleans()),
+        )
         for number, at_s in enumerate(arrivals, 1)
     )
     met = tuple(draw(st.lists(MET, min_size=4, max_size=12)))
     usd = st.integers(1, 9).map(lambda figure: (DatedPrice(figure * 10**9, figure * 10**9),))
     book = PriceBook({target.name: draw(usd) for target in route.targets() if draw(st.booleans())})
-    return Script(route, plans, met, book, draw(st.integers(0, 1000)))
+    return Script(route, plans, met, book, draw(st.integers(0, 1000)), draw(st.booleans()))
 
 
 def agree(script: Script) -> Journal:
-    """Both drivers told the same, up to the first tie; returns what they told."""
-    heap, loop = through_the_heap(script), through_the_loop(script)
-    until_s = min(heap.first_tie_s(), loop.first_tie_s())
-    assert heap.by_call(until_s) == loop.by_call(until_s)
-    assert heap.before(until_s) == loop.before(until_s)
-    if until_s == inf:
-        assert heap.unserved == loop.unserved
+    """All drivers told the same, up to the first tie; returns what they told."""
+    heap = through_the_heap(script)
+    for other in (through_the_loop(script), through_threads(script)):
+        until_s = min(heap.first_tie_s(), other.first_tie_s())
+        assert heap.by_call(until_s) == other.by_call(until_s)
+        assert heap.before(until_s) == other.before(until_s)
+        if until_s == inf:
+            assert heap.unserved == other.unserved
     return heap
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(scripts())
-def test_both_drivers_obey_the_same_commands_at_the_same_times(script: Script):
+def test_all_drivers_obey_the_same_commands_at_the_same_times(script: Script):
     agree(script)
 
 
@@ -140,13 +166,13 @@ def one_call(*met: Met, at_s: float = 0.0, stream: bool = False, **limits: Any) 
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_an_answer_that_takes_as_long_as_its_limit_is_too_late_for_both(stream):
+def test_an_answer_that_takes_as_long_as_its_limit_is_too_late_for_all(stream):
     script = one_call(Met(Usage(), 2.0, 2.0), stream=stream, attempt_s=2.0, deadline_s=5.0, first_token_s=2.0)
     told = agree(script)
     assert told.unserved == {"1": 1}
 
 
-def test_an_attempt_that_runs_into_the_deadline_is_the_last_for_both():
+def test_an_attempt_that_runs_into_the_deadline_is_the_last_for_all():
     script = one_call(SILENT, at_s=0.1, deadline_s=0.2, attempts=6)
     told = agree(script)
     assert [event.target for event in told.events if event.event == "attempt_started"] == ["first", "second"]

@@ -392,7 +392,7 @@ async def test_an_open_file_reaches_the_second_target_whole(*, wrapped: bool) ->
 async def test_responses_do_not_stream_yet_and_say_so() -> None:
     router, provider = routed("responses", lambda _: good("responses"))
     async with router:
-        with pytest.raises(ValueError, match="does not stream yet"):
+        with pytest.raises(ValueError, match="not streamed yet"):
             await asked(router, "responses", stream=True)
     assert provider.requests == []
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-import dataclasses
 import logging
 import re
 import subprocess
@@ -366,7 +365,7 @@ async def test_a_call_keeps_the_names_of_the_config_it_began_with():
     told = told_of(service)
     running = asyncio.create_task(service.acompletion("chat", HELLO))
     await asyncio.sleep(0.5)
-    service.config = dataclasses.replace(service.config, targets={})
+    service.reload(config("claude"))
     await running
     assert told.counts("failover.attempts", "failover.target", "gen_ai.request.model") == {("gpt", "gpt"): 1}
 

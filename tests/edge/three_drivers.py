@@ -1,10 +1,10 @@
-"""The two drivers side by side: one script through the World's heap and through the event loop."""
+"""The three drivers side by side: one script through the World's heap, the event loop and threads."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from math import inf
@@ -25,7 +25,10 @@ from failover.config import Config
 from failover.core.decide import Facts
 from failover.core.events import Event
 from failover.core.failures import Failure
+from failover.core.learned import Learned
+from failover.core.policy import Delivery
 from failover.core.prices import PriceBook
+from failover.core.stats import Recent
 from failover.core.vocabulary import (
     Request,
     Route,
@@ -33,7 +36,9 @@ from failover.core.vocabulary import (
 )
 from failover.errors import CallError
 from failover.router import Router
+from failover.thread_driver import Sending
 from failover.tokens import tokens_in
+from tests.edge.lockstep import in_lockstep
 from tests.edge.scripted import HELLO, Fate, ScriptedAdapter, answers, paced, stop
 
 TICK_S = 1 / 64
@@ -55,6 +60,17 @@ class Plan:
     at_s: float
     stream: bool
     deadline_s: float | None
+    delivery: Delivery | None = None
+    replay_safe: bool = True
+
+    def options(self) -> dict[str, Any]:
+        """What the caller says beside the messages."""
+        return {
+            "stream": self.stream,
+            "deadline_s": self.deadline_s,
+            "delivery": self.delivery,
+            "replay_safe": self.replay_safe,
+        }
 
 
 @dataclass(frozen=True)
@@ -66,6 +82,7 @@ class Script:
     met: tuple[Met, ...]
     prices: PriceBook
     seed: int
+    practised: bool = False
 
     def of(self, target: Target, request: str, ask: int) -> Met:
         """What the `ask`-th send of a call to a target meets, whenever it is."""
@@ -74,7 +91,14 @@ class Script:
     def request(self, number: int) -> Request:
         """The request of a plan, counted from 1."""
         plan, tokens = self.plans[number - 1], tokens_in({"messages": HELLO})
-        return Request(str(number), tokens, stream=plan.stream, deadline_s=plan.deadline_s)
+        return Request(str(number), tokens, **plan.options())
+
+    def practise(self, learned: Learned) -> None:
+        """So many answers were seen before that there are quantiles to hedge after."""
+        for state in learned.states.values() if self.practised else ():
+            for _ in range(Recent.LEAST):
+                state.observe(2.0 + 5 * TICK_S, 2.0 + 5 * TICK_S, 0.0)
+                learned.deposit(self.route.name)
 
 
 @dataclass
@@ -156,6 +180,7 @@ def through_the_heap(script: Script, *, exact: bool = True) -> Journal:
 
     world, outcomes = cast("World", ScriptedWorld(script)), cast("Outcomes", ScriptedOutcomes())
     heap = Simulation(world, outcomes, script.route, Facts(script.prices), journal.events.append)
+    script.practise(heap.learned)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(simulation, "arrivals", arrivals)
         if exact:
@@ -167,7 +192,14 @@ def through_the_heap(script: Script, *, exact: bool = True) -> Journal:
 def through_the_loop(script: Script) -> Journal:
     """The asyncio driver, behind the facade that services use."""
     journal = Journal()
-    run_virtual(_play(script, journal))
+    run_virtual(_play(script, journal, _call))
+    return journal
+
+
+def through_threads(script: Script) -> Journal:
+    """The thread driver, behind the same facade: one thread for each call, in lockstep."""
+    journal = Journal()
+    run_virtual(_play(script, journal, _call_in_a_thread))
     return journal
 
 
@@ -179,7 +211,10 @@ def _draw() -> float:
     return _request.get()[1]()
 
 
-async def _play(script: Script, journal: Journal) -> None:
+Caller = Callable[[Router, Script, int, Journal], Coroutine[Any, Any, None]]
+
+
+async def _play(script: Script, journal: Journal, call: Caller) -> None:
     loop = asyncio.get_running_loop()
     targets = {target.name: target for target in script.route.targets()}
     router = Router(
@@ -190,31 +225,56 @@ async def _play(script: Script, journal: Journal) -> None:
         rng=_draw,
         prices=script.prices,
     )
+    script.practise(vars(router)["_in_force"].learned)
     router.subscribe(journal.events.append)
     async with asyncio.TaskGroup() as calls:
         for number, plan in enumerate(script.plans, 1):
             await asyncio.sleep(plan.at_s - loop.time())
-            calls.create_task(_call(router, script, number, journal))
+            calls.create_task(call(router, script, number, journal))
+
+
+def _begin(script: Script, number: int) -> Plan:
+    draws = Draws(cast("Chance", CoarseChance(script.seed)), "call", str(number))
+    _request.set((str(number), draws, Counter()))
+    return script.plans[number - 1]
 
 
 async def _call(router: Router, script: Script, number: int, journal: Journal) -> None:
-    draws = Draws(cast("Chance", CoarseChance(script.seed)), "call", str(number))
-    _request.set((str(number), draws, Counter()))
-    plan = script.plans[number - 1]
+    plan = _begin(script, number)
     try:
-        reply = await router.acompletion("chat", HELLO, stream=plan.stream, deadline_s=plan.deadline_s)
+        reply = await router.acompletion("chat", HELLO, **plan.options())
         if plan.stream:
             assert [chunk async for chunk in reply]
     except CallError:
         journal.unserved[str(number)] += 1
 
 
+async def _call_in_a_thread(router: Router, script: Script, number: int, journal: Journal) -> None:
+    plan = _begin(script, number)
+
+    def call(sending: Sending) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(router, "_sending", lambda: sending)
+            run = router.completion
+            try:
+                reply = run("chat", HELLO, **plan.options())
+                if plan.stream:
+                    assert list(reply)
+            except CallError:
+                journal.unserved[str(number)] += 1
+
+    await in_lockstep(call)
+
+
 def _fate(script: Script, outbound: Outbound) -> Fate:
     request, _, asks = _request.get()
     asks[outbound.target.name] += 1
     met = script.of(outbound.target, request, asks[outbound.target.name])
+    streamed = script.plans[int(request) - 1].stream or (
+        script.route.policy.stream_upstream and not outbound.target.callable
+    )
     if isinstance(met.outcome, Failure):
         return Fate(((met.total_s, met.outcome),))
-    if not script.request(int(request)).stream:
+    if not streamed:
         return answers("whole", met.total_s, met.outcome)
     return paced((met.first_token_s, "token"), (met.total_s - met.first_token_s, stop(met.outcome)))

@@ -1,0 +1,210 @@
+"""One send as the drivers see it: it runs on an event loop, and says what happens as messages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from failover.adapters.seam import Adapter, Answer, Outbound, Piece
+from failover.core.failures import Failure, FailureKind, Phase
+from failover.core.messages import Failed, FirstToken, Message, Send, Succeeded
+from failover.core.vocabulary import Usage
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What a call is about, out of the core's sight: the operation and the caller's arguments."""
+
+    operation: str
+    payload: Mapping[str, Any]
+
+    def outbound(self, send: Send, prefill: str) -> Outbound:
+        """What goes to the adapter."""
+        return Outbound(send.target, self.operation, self.payload, send.limits, prefill)
+
+
+class Running(Protocol):
+    """An attempt that was sent. Its coroutines belong to one event loop, and one of them runs at a time."""
+
+    send: Send
+    error: BaseException | None
+    answer: Answer | None
+    text: list[str]
+
+    async def message(self) -> Message:
+        """Wait for what the call must be told next."""
+        ...
+
+    async def close(self) -> None:
+        """Leave nothing open; what the provider says about that no longer matters."""
+        ...
+
+
+class WholeAttempt:
+    """A send whose reply comes whole."""
+
+    __slots__ = ("_adapter", "_outbound", "answer", "error", "send", "text")
+
+    def __init__(self, adapter: Adapter, send: Send, outbound: Outbound) -> None:
+        self.send = send
+        self.error: BaseException | None = None
+        self.answer: Answer | None = None
+        self.text: list[str] = []
+        self._adapter = adapter
+        self._outbound = outbound
+
+    async def message(self) -> Message:
+        """Its one outcome."""
+        send = self.send
+        limit = asyncio.timeout(send.limits.total_s)
+        try:
+            async with limit:
+                answer = self.answer = await self._adapter.send(self._outbound)
+        except Exception as error:  # noqa: BLE001  # the adapter classifies whatever its client raises
+            self.error = error
+            return Failed(send.attempt, _observed(self._adapter, send, error, limit, Phase.TOTAL))
+        return Succeeded(send.attempt, answer.usage, answer.doubts)
+
+    async def close(self) -> None:
+        """Nothing: who awaits `send` is the only one who holds anything."""
+
+
+class StreamedAttempt:
+    """A send whose reply comes in pieces, under its limits.
+
+    `chunks` are the values to hand on, `text` what text is in those so far. A tool call is held until
+    it is whole (`holds_tool_calls`), since nobody can act on half of one. `whole`: the caller wants one
+    reply, which is assembled at the end.
+    """
+
+    def __init__(
+        self, adapter: Adapter, send: Send, outbound: Outbound, clock: Clock, *, holds: bool, whole: bool
+    ) -> None:
+        self.send = send
+        self.error: BaseException | None = None
+        self.answer: Answer | None = None
+        self.chunks: deque[Any] = deque()
+        self.text: list[str] = []
+        self.usage: Usage | None = None
+        self.finish_reason = ""
+        self._adapter = adapter
+        self._outbound = outbound
+        self._clock = clock
+        self._pieces = adapter.stream(outbound)
+        self._holds = holds
+        self._held: list[Any] = []
+        self._whole = whole
+        self._doubts: tuple[Failure, ...] = ()
+        self._begun = False
+        self._said_more_than_text = False
+        self._waited_s = 0.0
+
+    async def message(self) -> Message:
+        """The first token, and then the end."""
+        while True:
+            message = await self.read()
+            if message is not None:
+                return message
+
+    async def read(self) -> Message | None:
+        """Take in one piece; a message where the call must be told."""
+        piece = await self._next()
+        number = self.send.attempt
+        if isinstance(piece, Failure):
+            await self.close()
+            resumable = bool(self.text) and not self._said_more_than_text
+            return Failed(number, piece, self.usage, resumable=resumable)
+        if piece is None:
+            await self.close()
+            return self.ended()
+        self._keep(piece)
+        if piece.has_token and not self._begun:
+            self._begun = True
+            doubts, self._doubts = self._doubts, ()
+            return FirstToken(number, held=bool(self._held), doubts=doubts)
+        return None
+
+    def ended(self) -> Message:
+        """The answer is complete: what was held goes on."""
+        self.chunks.extend(self._held)
+        self._held.clear()
+        if self._whole:
+            try:
+                value = self._adapter.assemble(self._outbound, tuple(self.chunks))
+            except Exception as error:  # noqa: BLE001  # its chunks make no reply, whatever it says of that
+                self.error = error
+                return Failed(self.send.attempt, Failure(FailureKind.MALFORMED_REPLY), self.usage)
+            self.answer = Answer(value, self.usage)
+        return Succeeded(self.send.attempt, self.usage, self._doubts)
+
+    def restart_mark(self) -> Any:
+        """The chunk that says: clear what you have."""
+        return self._adapter.restart_mark(self._outbound)
+
+    async def close(self) -> None:
+        """End the provider's stream; what it says about that no longer matters."""
+        aclose = getattr(self._pieces, "aclose", None)
+        if aclose is not None:
+            with suppress(Exception):
+                await aclose()
+
+    def _keep(self, piece: Piece) -> None:
+        self.finish_reason = piece.finish_reason or self.finish_reason
+        self.usage = piece.usage or self.usage
+        if piece.doubts:
+            self._doubts += piece.doubts
+        if piece.value is None:
+            return
+        if piece.tool_call or self._held:
+            self._said_more_than_text = True
+            if self._holds:
+                self._held.append(piece.value)
+                return
+        elif piece.has_token and not piece.text:
+            self._said_more_than_text = True
+        self.chunks.append(piece.value)
+        if piece.text:
+            self.text.append(piece.text)
+
+    async def _next(self) -> Piece | Failure | None:
+        """The next piece, what broke, or None at the end of a whole answer.
+
+        Only waiting for the provider counts against its limits, not the reader's own time.
+        """
+        limit_s, phase = self._limit()
+        began_s = self._clock()
+        limit = asyncio.timeout(limit_s)
+        try:
+            async with limit:
+                return await anext(self._pieces)
+        except StopAsyncIteration:
+            return None if self.finish_reason else Failure(FailureKind.TRUNCATED_STREAM)
+        except Exception as error:  # noqa: BLE001  # the adapter classifies whatever its client raises
+            self.error = error
+            return _observed(self._adapter, self.send, error, limit, phase)
+        finally:
+            self._waited_s += self._clock() - began_s
+
+    def _limit(self) -> tuple[float, Phase]:
+        limits = self.send.limits
+        left_s = limits.total_s - self._waited_s
+        if self._begun:
+            own_s, phase = limits.idle_s, Phase.IDLE
+        else:
+            own_s, phase = limits.first_token_s - self._waited_s, Phase.FIRST_TOKEN
+        return (own_s, phase) if own_s <= left_s else (left_s, Phase.TOTAL)
+
+
+def _observed(
+    adapter: Adapter, send: Send, error: Exception, limit: asyncio.Timeout, phase: Phase
+) -> Failure:
+    """What an exception means: our own limit is a timeout, whatever the client made of it."""
+    if limit.expired():
+        return Failure(FailureKind.TIMEOUT, phase=phase)
+    return adapter.classify(send.target, error)
