@@ -25,13 +25,14 @@ from failover.core.strategies import Ranking, Strategy
 from failover.core.vocabulary import Decision, Operation, Request, Route
 from failover.driver import Driver, Errand
 from failover.errors import Complaint, ConfigError
+from failover.known_models import with_model_facts
+from failover.needs import request_of
 from failover.price_map import price_book
 from failover.reply import Reply, with_record
 from failover.router_controls import RouterControls
-from failover.router_operations import RouterOperations, tokens_out
+from failover.router_operations import RouterOperations
 from failover.snapshot import Snapshot, snapshot
 from failover.stream import Stream
-from failover.tokens import tokens_in
 
 Listener = Callable[[Event], None]
 _log = logging.getLogger("failover")
@@ -60,7 +61,7 @@ class Router(RouterControls, RouterOperations):
         prices: PriceBook | None = None,
     ) -> None:
         self.config = config = with_strategies(config, strategies or {})
-        self._routes = _watched(config.routes)
+        self._routes = _watched(with_model_facts(config).routes)
         self._callables = callables or {}
         self._strategies = strategies or {}
         self._prices = prices
@@ -70,7 +71,7 @@ class Router(RouterControls, RouterOperations):
         self._outbox: deque[Event] = deque()
         self._ids = itertools.count(1)
         self._adapters = AssignedAdapters(config.targets.values(), self._callables, adapter)
-        self._learned = Learned(config.routes.values())
+        self._learned = Learned(self._routes.values())
         self._facts = Facts(price_book(config) if prices is None else prices, wall() - clock())
         self._driver = Driver(self._adapters.of, clock, self._deliver)
 
@@ -201,8 +202,9 @@ class Router(RouterControls, RouterOperations):
         fresh = with_strategies(self._read(config), self._strategies)
         adapters = AssignedAdapters(fresh.targets.values(), self._callables, self._adapters.models)
         prices = price_book(fresh) if self._prices is None else self._prices
-        self._learned = controls.successor(self._learned, fresh.routes.values(), self._clock())
-        self.config, self._routes, self._adapters = fresh, _watched(fresh.routes), adapters
+        routes = _watched(with_model_facts(fresh).routes)
+        self._learned = controls.successor(self._learned, routes.values(), self._clock())
+        self.config, self._routes, self._adapters = fresh, routes, adapters
         self._facts = Facts(prices, self._facts.epoch_s)
         # Calls under way keep the driver they began with, and so the functions of their targets.
         self._driver = Driver(adapters.of, self._clock, self._deliver)
@@ -241,14 +243,7 @@ class Router(RouterControls, RouterOperations):
     def _request(
         self, payload: Mapping[str, Any], operation: Operation, *, stream: bool, deadline_s: float | None
     ) -> Request:
-        return Request(
-            id=str(next(self._ids)),
-            tokens_in=tokens_in(payload),
-            tokens_out=tokens_out(operation, payload),
-            stream=stream,
-            deadline_s=deadline_s,
-            operation=operation,
-        )
+        return request_of(next(self._ids), payload, operation, stream=stream, deadline_s=deadline_s)
 
     def _route(self, name: str) -> Route:
         try:

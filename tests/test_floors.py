@@ -21,9 +21,11 @@ ROOT = Path(__file__).parents[1]
 ROOMS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("core", "core.policy"),
+    ("core.capabilities",),
     ("core.vocabulary",),
     ("core.records",),
     ("core.failures",),
+    ("core.substitution", "core.refusals"),
     ("core.events",),
     ("core.messages",),
     ("core.prices",),
@@ -45,6 +47,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("cassettes", "cassettes.*"),
     ("documents", "documents.*", "config", "config.*", "config_*"),
     ("price_map",),
+    ("known_models",),
     ("ledger", "ledger.*"),
     (
         "router",
@@ -58,6 +61,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
         "reply",
         "sync",
         "tokens",
+        "needs",
         "snapshot",
     ),
     ("telemetry", "telemetry.*"),
