@@ -18,7 +18,14 @@ _CONTENT = frozenset(
 )
 """Arguments that are the request itself and no parameter of it."""
 
-_CHATS = (Operation.COMPLETION, Operation.RESPONSES)
+_DEMANDING = frozenset(
+    {"tools", "functions", "response_format", "text", "text_format", "modalities"}
+    | {"reasoning", "reasoning_effort", "thinking"}
+)
+"""Parameters that may take a capability."""
+
+_COMPLETION = Operation.COMPLETION
+_CHATS = (_COMPLETION, Operation.RESPONSES)
 _PARTS = {
     **dict.fromkeys(("image_url", "image", "input_image"), Capability.VISION),
     **dict.fromkeys(("input_audio", "audio_url"), Capability.AUDIO_INPUT),
@@ -50,7 +57,7 @@ def request_of(
 
 def needs_of(
     payload: Mapping[str, Any],
-    operation: str = Operation.COMPLETION,
+    operation: str = _COMPLETION,
     prompt_tokens: int = 0,
     answer_tokens: int | None = None,
 ) -> Needs:
@@ -58,15 +65,13 @@ def needs_of(
 
     Only a chat has one prompt for one window: the inputs of an embedding are many, each with its own.
     """
-    parameters = frozenset(
-        [name for name, value in payload.items() if value is not None and name not in _CONTENT]
-    )
+    parameters = frozenset([name for name, value in payload.items() if value is not None]) - _CONTENT
     if operation not in _CHATS:
         return Needs(parameters=parameters) if parameters else NOTHING
     capabilities = _of_messages(payload, operation)
-    if parameters:
+    if not parameters.isdisjoint(_DEMANDING):
         capabilities |= _of_parameters(payload)
-    elif not capabilities and prompt_tokens <= SHORT_TOKENS:
+    if not parameters and not capabilities and prompt_tokens <= SHORT_TOKENS:
         return NOTHING
     asked = answer_tokens if isinstance(answer_tokens, int) else 0
     return Needs(capabilities, parameters, prompt_tokens, asked)
@@ -100,7 +105,7 @@ def _is_schema(form: Any) -> bool:
 
 
 def _of_messages(payload: Mapping[str, Any], operation: str) -> frozenset[Capability]:
-    completion = operation == Operation.COMPLETION
+    completion = operation == _COMPLETION
     messages = payload.get("messages" if completion else "input")
     if not isinstance(messages, list | tuple) or not messages:
         return _NO_CAPABILITIES

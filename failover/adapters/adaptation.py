@@ -1,4 +1,4 @@
-"""A request in the form that a target takes: the same request, said in another way. Nothing is dropped silently.
+"""A request in the form that a target takes: the same request, said in another way.
 
 What only one provider understands of a conversation that another one began:
 
@@ -6,21 +6,21 @@ What only one provider understands of a conversation that another one began:
 - Ids of tool calls: Mistral takes nine letters and digits and refuses OpenAI's and Anthropic's ids (its error
   3280, "must be a-z, A-Z, 0-9, with a length of 9"). The same id always becomes the same, so a call and its
   result still belong together.
-- Thoughts: litellm hands them out as `reasoning_content` and `thinking_blocks`, signed by who thought them. It
-  sends them back to OpenAI, Azure and Groq too (measured with litellm 1.106.2), whose APIs have no such fields;
-  Groq refuses them. There they are left out; an OpenAI-compatible server at an address of its own gets them.
+- Thoughts: litellm hands them out as `reasoning_content` and `thinking_blocks`, signed by who thought them,
+  and sends them back to OpenAI, Azure and Groq too (measured with litellm 1.106.2), whose APIs have no such
+  fields; Groq refuses them. There they are left out; an OpenAI-compatible server at an address of its own
+  gets them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from failover.adapters.seam import Outbound
 from failover.core.capabilities import equivalent
-from failover.core.vocabulary import Target
 
 _THOUGHTS = ("reasoning_content", "thinking_blocks")
 _TAKES_NO_THOUGHTS = frozenset({"openai", "azure", "groq"})
@@ -29,49 +29,46 @@ _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 9
 
 
-def adapted(outbound: Outbound) -> Mapping[str, Any]:
-    """The caller's arguments as the target takes them; the caller's own objects are left as they are."""
+def adapted(outbound: Outbound, provider: str) -> Mapping[str, Any]:
+    """The caller's arguments as the target takes them; the caller's own objects are left as they are.
+
+    `provider` is litellm's name for the target's.
+    """
     target, payload = outbound.target, outbound.payload
     if target.capabilities.unsupported_parameters:
         payload = _renamed(payload, target.capabilities.unsupported_parameters)
     messages = payload.get("messages")
-    if not isinstance(messages, Sequence) or isinstance(messages, str):
+    if not isinstance(messages, list | tuple):
         return payload
-    provider = target.model.partition("/")[0] if "/" in target.model else target.provider
-    fresh = messages
+    fresh: Any = messages
     if provider == "mistral":
         fresh = [_with_short_ids(message) for message in messages]
-    elif provider in _TAKES_NO_THOUGHTS and not _is_somebody_elses(target, provider):
+    elif provider in _TAKES_NO_THOUGHTS and not (provider == "openai" and target.api_base):
         fresh = [_without_thoughts(message) for message in messages]
     changed = any(new is not old for new, old in zip(fresh, messages, strict=True))
     return {**payload, "messages": fresh} if changed else payload
 
 
-def _is_somebody_elses(target: Target, provider: str) -> bool:
-    return provider == "openai" and bool(target.api_base)
-
-
 def _renamed(payload: Mapping[str, Any], unsupported: frozenset[str]) -> Mapping[str, Any]:
-    given = frozenset(name for name, value in payload.items() if value is not None)
-    names = {name: equivalent(name, given, unsupported) for name in given & unsupported}
-    return {names.get(name) or name: value for name, value in payload.items()}
+    # One that is None is not set, and must not take the place of one that is.
+    given = {name: value for name, value in payload.items() if value is not None}
+    names = {name: equivalent(name, frozenset(given), unsupported) for name in given.keys() & unsupported}
+    return {names.get(name) or name: value for name, value in given.items()}
 
 
 def _without_thoughts(message: Any) -> Any:
-    if isinstance(message, dict):
-        if not any(name in message for name in _THOUGHTS):
-            return message
-    elif not any(getattr(message, name, None) for name in _THOUGHTS):
+    plain = _plain(message)
+    if not any(name in plain for name in _THOUGHTS):
         return message
-    return {name: value for name, value in _plain(message).items() if name not in _THOUGHTS}
+    return {name: value for name, value in plain.items() if name not in _THOUGHTS}
 
 
 def _with_short_ids(message: Any) -> Any:
-    get = message.get if isinstance(message, dict) else lambda name: getattr(message, name, None)
-    calls, answers_to = get("tool_calls"), get("tool_call_id")
+    plain = _plain(message)
+    calls, answers_to = plain.get("tool_calls"), plain.get("tool_call_id")
     if not calls and not answers_to:
         return message
-    fresh = dict(_plain(message))
+    fresh = dict(plain)
     if calls:
         fresh["tool_calls"] = [{**call, "id": _short(call.get("id"))} for call in map(_plain, calls)]
     if answers_to:
@@ -81,14 +78,14 @@ def _with_short_ids(message: Any) -> Any:
 
 def _plain(value: Any) -> Mapping[str, Any]:
     """The message of an earlier reply, as litellm hands it out, becomes a mapping."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return value
-    found: Mapping[str, Any] = value.model_dump(exclude_none=True)
-    return found
+    dump = getattr(value, "model_dump", None)
+    return dict(dump(exclude_none=True)) if dump is not None else {}
 
 
 def _short(identity: Any) -> Any:
-    if not isinstance(identity, str) or _MISTRAL_ID.fullmatch(identity):
+    if not isinstance(identity, str) or not identity or _MISTRAL_ID.fullmatch(identity):
         return identity
     number = int.from_bytes(hashlib.sha256(identity.encode()).digest())
     return "".join(_LETTERS[number // len(_LETTERS) ** place % len(_LETTERS)] for place in range(_ID_LENGTH))

@@ -50,7 +50,7 @@ class TargetLimits(Section):
     tpm: Whole | None = Field(default=None, description="Tokens per minute.")
 
 
-_Able = Annotated[bool | None, Field(strict=True, description="Left out: what litellm's map says, or unknown.")]
+_Able = Annotated[bool | None, Field(strict=True, description="Left out: what litellm's map says.")]
 
 
 class CapabilitiesSection(Section):
