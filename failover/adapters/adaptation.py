@@ -45,8 +45,7 @@ def adapted(outbound: Outbound, provider: str) -> Mapping[str, Any]:
         fresh = [_with_short_ids(message) for message in messages]
     elif provider in _TAKES_NO_THOUGHTS and not (provider == "openai" and target.api_base):
         fresh = [_without_thoughts(message) for message in messages]
-    changed = any(new is not old for new, old in zip(fresh, messages, strict=True))
-    return {**payload, "messages": fresh} if changed else payload
+    return payload if fresh == messages else {**payload, "messages": fresh}
 
 
 def _renamed(payload: Mapping[str, Any], unsupported: frozenset[str]) -> Mapping[str, Any]:
@@ -58,7 +57,7 @@ def _renamed(payload: Mapping[str, Any], unsupported: frozenset[str]) -> Mapping
 
 def _without_thoughts(message: Any) -> Any:
     plain = _plain(message)
-    if not any(name in plain for name in _THOUGHTS):
+    if plain.keys().isdisjoint(_THOUGHTS):
         return message
     return {name: value for name, value in plain.items() if name not in _THOUGHTS}
 
