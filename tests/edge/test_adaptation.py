@@ -138,3 +138,16 @@ def test_what_is_no_conversation_is_left_to_the_provider(messages: Any) -> None:
     payload = {"messages": messages, "input": "x"}
     for provider in ("openai", "mistral"):
         assert adapted(Outbound(target(f"{provider}/x"), "completion", payload, LIMITS), provider) is payload
+
+
+async def test_what_litellm_refuses_by_itself_names_the_parameter_so_that_it_can_be_learned() -> None:
+    provider = FakeProvider(lambda _: whole_answer("hi"))
+    adapter, chosen = LitellmAdapter(provider, ENVIRONMENT), target(MISTRAL)
+    with pytest.raises(Exception, match="reasoning_effort") as raised:
+        await adapter.send(
+            Outbound(chosen, "completion", {"messages": talk(), "reasoning_effort": "high"}, LIMITS)
+        )
+    await adapter.aclose()
+    failure = adapter.classify(chosen, raised.value)
+    assert (failure.kind, failure.parameter) == ("unsupported_parameter", "reasoning_effort")
+    assert provider.requests == []
