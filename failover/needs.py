@@ -65,7 +65,9 @@ def needs_of(
 
     Only a chat has one prompt for one window: the inputs of an embedding are many, each with its own.
     """
-    parameters = frozenset([name for name, value in payload.items() if value is not None]) - _CONTENT
+    parameters = frozenset(
+        [name for name, value in payload.items() if value is not None and name not in _CONTENT]
+    )
     if operation not in _CHATS:
         return Needs(parameters=parameters) if parameters else NOTHING
     capabilities = _of_messages(payload, operation)
