@@ -90,7 +90,8 @@ def _of_parameters(payload: Mapping[str, Any]) -> frozenset[Capability]:
         found.append(Capability.JSON_SCHEMA)
     if get("text_format") is not None or _is_schema(_in(get("text"), "format")):
         found.append(Capability.JSON_SCHEMA)
-    if "audio" in (get("modalities") or ()):
+    modalities = get("modalities")
+    if isinstance(modalities, list | tuple) and "audio" in modalities:
         found.append(Capability.AUDIO_OUTPUT)
     efforts = get("reasoning_effort"), _in(get("reasoning"), "effort")
     if any(each not in _NO_REASONING for each in efforts) or _in(get("thinking"), "type") not in (

@@ -50,6 +50,7 @@ def said(*parts: Any) -> list[dict[str, Any]]:
         ({"response_format": None, "tools": None}, set()),
         ({"modalities": ["text", "audio"]}, {"audio_output"}),
         ({"modalities": ["text"]}, set()),
+        ({"modalities": 7}, set()),
         ({"reasoning_effort": "high"}, {"reasoning"}),
         ({"reasoning_effort": "none"}, set()),
         ({"thinking": {"type": "enabled", "budget_tokens": 9}}, {"reasoning"}),
