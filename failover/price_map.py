@@ -26,7 +26,13 @@ class ModelFacts:
 
 
 def model_facts(model: str) -> ModelFacts:
-    """The facts of `model` (litellm's name, such as `anthropic/claude-sonnet-5`).
+    """The facts of `model` (litellm's name, such as `anthropic/claude-sonnet-5`)."""
+    entry = entry_of(model)
+    return ModelFacts(_price(entry), _window(entry))
+
+
+def entry_of(model: str) -> Mapping[str, Any]:
+    """The map's entry of `model`, empty where it has none.
 
     An entry under the whole name wins over one under the name without its provider prefix, and the
     latter counts only where it belongs to that provider: the same model costs differently elsewhere.
@@ -37,7 +43,7 @@ def model_facts(model: str) -> ModelFacts:
         prefix, _, bare = model.partition("/")
         candidate = entries.get(bare, {})
         entry = candidate if str(candidate.get("litellm_provider", "")).startswith(prefix) else {}
-    return ModelFacts(_price(entry), _window(entry))
+    return entry
 
 
 def price_book(config: Config) -> PriceBook:

@@ -24,8 +24,10 @@ from failover.core.prices import PriceBook
 from failover.core.strategies import Strategy
 from failover.core.vocabulary import Decision, Operation, Request, Route
 from failover.driver import Driver
-from failover.errands import CallOptions, tokens_out
+from failover.errands import CallOptions
 from failover.errors import Complaint, ConfigError
+from failover.known_models import with_model_facts
+from failover.needs import request_of
 from failover.outbox import Listener, Outbox
 from failover.price_map import price_book
 from failover.router_controls import RouterControls
@@ -33,7 +35,6 @@ from failover.router_operations import RouterOperations
 from failover.snapshot import Snapshot, snapshot
 from failover.sync_operations import SyncOperations
 from failover.thread_driver import Background
-from failover.tokens import tokens_in
 from failover.watched_strategies import with_watch
 
 
@@ -85,7 +86,8 @@ class Router(RouterControls, RouterOperations, SyncOperations):
         self._ids = itertools.count(1)
         self._background: Background | None = None
         config = with_strategies(config, self._strategies)
-        self._in_force = self._put(config, Learned(config.routes.values()), adapter)
+        routes = with_watch(with_model_facts(config).routes)
+        self._in_force = self._put(config, routes, Learned(routes.values()), adapter)
 
     @classmethod
     def from_file(
@@ -160,9 +162,10 @@ class Router(RouterControls, RouterOperations, SyncOperations):
         `ConfigError`, and changes nothing then.
         """
         fresh = with_strategies(self._read(config), self._strategies)
+        routes = with_watch(with_model_facts(fresh).routes)
         with self._lock:
-            learned = controls.successor(self._learned, fresh.routes.values(), self._clock())
-            self._in_force = self._put(fresh, learned, self._in_force.adapters.models)
+            learned = controls.successor(self._learned, routes.values(), self._clock())
+            self._in_force = self._put(fresh, routes, learned, self._in_force.adapters.models)
         self._deliver()
 
     async def aclose(self) -> None:
@@ -202,12 +205,14 @@ class Router(RouterControls, RouterOperations, SyncOperations):
     def _learned(self) -> Learned:
         return self._in_force.learned
 
-    def _put(self, config: Config, learned: Learned, adapter: Adapter | None) -> InForce:
+    def _put(
+        self, config: Config, routes: Mapping[str, Route], learned: Learned, adapter: Adapter | None
+    ) -> InForce:
         adapters = AssignedAdapters(config.targets.values(), self._callables, adapter)
         prices = price_book(config) if self._prices is None else self._prices
         driver = Driver(adapters.of, self._clock, self._deliver, self._lock)
         facts = Facts(prices, self._epoch_s)
-        return InForce(config, with_watch(config.routes), adapters, learned, facts, driver)
+        return InForce(config, routes, adapters, learned, facts, driver)
 
     def _read(self, config: Config | str | Path | Mapping[str, Any]) -> Config:
         if isinstance(config, Config):
@@ -223,16 +228,7 @@ class Router(RouterControls, RouterOperations, SyncOperations):
         return force.driver, call
 
     def _request(self, errand: Errand, options: CallOptions) -> Request:
-        return Request(
-            id=str(next(self._ids)),
-            tokens_in=tokens_in(errand.payload),
-            tokens_out=tokens_out(errand),
-            stream=options.stream,
-            deadline_s=options.deadline_s,
-            operation=errand.operation,
-            delivery=options.delivery,
-            replay_safe=options.replay_safe,
-        )
+        return request_of(next(self._ids), errand, options)
 
     def _sending(self) -> Background:
         """Started by the first sync call; anew in a child of `os.fork`."""

@@ -21,9 +21,11 @@ ROOT = Path(__file__).parents[1]
 ROOMS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("core", "core.policy"),
+    ("core.capabilities",),
     ("core.vocabulary",),
     ("core.records",),
     ("core.failures",),
+    ("core.substitution", "core.refusals", "core.doubts"),
     ("core.events",),
     ("core.messages",),
     ("core.prices",),
@@ -46,6 +48,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("cassettes", "cassettes.*"),
     ("documents", "documents.*", "config", "config.*", "config_*"),
     ("price_map",),
+    ("known_models",),
     ("ledger", "ledger.*"),
     (
         "router",
@@ -53,6 +56,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
         "attempts",
         "driver",
         "errands",
+        "needs",
         "outbox",
         "reloading",
         "reply",

@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 import pytest
 
-from failover.core import events, failures, policy, vocabulary
+from failover.core import capabilities, events, failures, policy, vocabulary
 from failover.core.failures import DISPOSITIONS, FailureKind
 
 ROOT = Path(__file__).parents[1]
@@ -52,7 +52,7 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-NOUNS = [*_dataclasses(policy), *_dataclasses(vocabulary), *_dataclasses(failures)]
+NOUNS = [thing for room in (policy, capabilities, vocabulary, failures) for thing in _dataclasses(room)]
 EVENTS = _dataclasses(events)
 
 
@@ -122,7 +122,7 @@ def test_no_two_classes_share_a_name() -> None:
     """A noun, an event and an enum that are called alike would be told apart by nobody."""
     names = [thing.__name__ for thing in [*NOUNS, *EVENTS]] + [
         name
-        for module in (policy, vocabulary, failures, events)
+        for module in (policy, capabilities, vocabulary, failures, events)
         for name, thing in inspect.getmembers(module, inspect.isclass)
         if thing.__module__ == module.__name__ and issubclass(thing, Enum)
     ]

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from failover.adapters.classify_reply import classify_reply
+from failover.adapters.evidence import parameter_in
 from failover.adapters.exception_kinds import (
     CANCELLATIONS,
     CLIENT,
@@ -148,7 +149,10 @@ def _sharpened(chain: list[BaseException], found: Failure) -> Failure:
     for link in chain:
         kind, _ = next((CLIENT[name] for name in names_of(link) if name in CLIENT), (found.kind, None))
         if kind in MORE_TELLING:
-            return replace(found, kind=kind)
+            unsupported = kind is FailureKind.UNSUPPORTED_PARAMETER
+            return replace(
+                found, kind=kind, parameter=parameter_in(_message(link)) if unsupported else found.parameter
+            )
     return found
 
 

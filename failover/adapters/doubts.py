@@ -77,14 +77,19 @@ class ToolCalls:
         codes = []
         if not all(map(_is_an_object, self._arguments.values())):
             codes.append(UNPARSABLE)
-        if not offered.issuperset(self._names.values()):
+        if offered is not None and not offered.issuperset(self._names.values()):
             codes.append(NOT_OFFERED)
         return tuple(Failure(FailureKind.MALFORMED_REPLY, code=code) for code in codes)
 
 
-def offered_tools(payload: Mapping[str, Any]) -> set[str]:
-    """The names of the functions that the caller offered, in whichever form."""
+def offered_tools(payload: Mapping[str, Any]) -> set[str] | None:
+    """The names of the functions that the caller offered, in whichever form.
+
+    None: among them are tools that the provider runs itself (search, MCP), which have names of their own.
+    """
     tools = [each for key in ("tools", "functions") for each in payload.get(key) or ()]
+    if any(isinstance(tool, Mapping) and tool.get("type", "function") != "function" for tool in tools):
+        return None
     return {name for tool in tools if (name := _name_of(tool))}
 
 

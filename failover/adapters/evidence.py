@@ -29,6 +29,7 @@ _DETAIL_CODE_KEYS = ("reason", "quotaId")
 _NAMED = tuple(re.compile(pattern, re.IGNORECASE) for pattern in (
     (r"(?:unsupported|unknown|unrecognized|unrecognised) (?:request )?(?:parameter|argument)s?"
      r"(?: supplied)?:? ['\"`]?(?P<name>[\w.\[\]-]+)"),
+    r"does not support parameters: \[['\"](?P<name>\w+)",  # litellm's own word, before it sends
     r"extraneous key \[(?P<name>[^\]]+)\]",
     r"unknown name \\?\"(?P<name>[^\"\\]+)",
     r"(?P<name>[\w.\[\]-]+): extra inputs are not permitted",
@@ -180,5 +181,10 @@ def _parameter(found: tuple[Mapping[str, Any], ...], prose: str) -> str:
         name = each.get("param")
         if isinstance(name, str) and _PARAMETER.fullmatch(name):
             return name
+    return parameter_in(prose)
+
+
+def parameter_in(prose: str) -> str:
+    """The parameter that a refusal's prose names, empty where it names none."""
     matches = (match["name"] for pattern in _NAMED if (match := pattern.search(prose)))
     return next((name for name in matches if _PARAMETER.fullmatch(name)), "")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from failover.adapters.adaptation import adapted
 from failover.adapters.classify import classify_exception
 from failover.adapters.classify_reply import classify_reply
 from failover.adapters.clients import ClientKey, ClientPool, Style
@@ -190,7 +191,8 @@ class LitellmAdapter:
         destination = self._destinations.get(target)
         if destination is None:
             destination = self._destinations[target] = self._destination(target)
-        arguments = {name: value for name, value in outbound.payload.items() if name != "stream"}
+        payload = adapted(outbound, destination.provider)
+        arguments = {name: value for name, value in payload.items() if name != "stream"}
         arguments.setdefault("timeout", outbound.limits.total_s + _SLACK_S)
         arguments.update(
             model=target.model,

@@ -28,6 +28,7 @@ from failover.core.events import Event, InjectionEnded, InjectionStarted, PriceI
 from failover.core.prices import PriceBook
 from failover.core.vocabulary import Route
 from failover.errors import CassetteError, ConfigError
+from failover.known_models import with_model_facts
 from failover.price_map import price_book
 from failover.shipped import shipped_folder
 
@@ -54,7 +55,7 @@ def run_drill(
     events to. Raises `ConfigError`, `CassetteError`, `SkippedDrill`.
     """
     began_s = time.perf_counter()
-    loaded = load_config(config or scenario.config_path)
+    loaded = with_model_facts(load_config(config or scenario.config_path))
     route = _route(scenario, loaded)
     workload = scenario.workload
     episodes = load_folder(_cassettes(scenario, loaded, cassettes))

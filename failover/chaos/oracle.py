@@ -13,6 +13,7 @@ from math import inf
 from failover.chaos.outcomes import Outcomes
 from failover.chaos.world import World
 from failover.core.failures import Failure
+from failover.core.substitution import misfit
 from failover.core.vocabulary import Request, Route, Target
 
 
@@ -43,6 +44,7 @@ class Oracle:
             self._answers(target, request, ask, start_s, deadline_s)
             for start_s in starts_s
             for target in self._route.targets()
+            if misfit(target, request.needs) is None
             for ask in range(1, policy.attempts + 1)
         )
 

@@ -10,6 +10,7 @@ from failover.adapters.classify_reply import classify_reply
 from failover.cassettes.episodes import Episode
 from failover.cassettes.timing import Timing
 from failover.chaos.image import Image
+from failover.chaos.model_shapes import calls_a_tool, in_the_name_of
 from failover.chaos.synthetic import synthetic_success
 from failover.chaos.workload import Size
 from failover.core.vocabulary import Target
@@ -60,6 +61,8 @@ def repertoire(
 ) -> dict[str, Successes]:
     """The answers of each target by name, streamed or whole, with the workload's token counts.
 
+    Calls of tools are left out: a workload offers none.
+
     A recording of a local mock server keeps its answers and loses its timing: that is not a
     provider's.
     """
@@ -69,6 +72,7 @@ def repertoire(
         if episode.stream is stream
         and episode.endpoint in COMPLETION_ENDPOINTS
         and classify_reply(episode.provider, episode.reply) is None
+        and not calls_a_tool(episode.reply)
     ]
     return {target.name: _successes(target, usable, size, stream=stream) for target in targets}
 
@@ -82,9 +86,10 @@ def _successes(target: Target, episodes: list[Episode], size: Size, *, stream: b
         image = Image("synthetic", reply=size.applied(synthetic_success(target.model, stream=stream)))
         return Successes(Source.SYNTHETIC, (Success(image),))
     source = Source.RECORDED if of_model else Source.BORROWED
-    return Successes(source, tuple(_success(episode, size) for episode in of_model or of_provider))
+    return Successes(source, tuple(_success(target, episode, size) for episode in of_model or of_provider))
 
 
-def _success(episode: Episode, size: Size) -> Success:
-    image = Image(f"{episode.file}#{episode.n}", reply=size.applied(episode.reply))
+def _success(target: Target, episode: Episode, size: Size) -> Success:
+    reply = in_the_name_of(target.model, size.applied(episode.reply))
+    image = Image(f"{episode.file}#{episode.n}", reply=reply)
     return Success(image, None if "mock" in episode.recorded_from else episode.timing)

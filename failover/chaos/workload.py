@@ -11,6 +11,7 @@ from failover.chaos.chance import Chance
 from failover.chaos.scenario import Arrivals, Workload
 from failover.chaos.usage_shapes import with_usage
 from failover.core.vocabulary import Request
+from failover.needs import needs_of
 from failover.tokens import CHARACTERS_PER_TOKEN, tokens_in
 
 
@@ -31,7 +32,9 @@ class Size:
 def arrivals(workload: Workload, chance: Chance) -> Iterator[tuple[float, Request]]:
     """Seconds and request, in order of time; request ids count from 1, as a router's do."""
     at_s, number = 0.0, 0
-    prompt_tokens = tokens_in({"messages": messages(workload)})
+    prompt = {"messages": messages(workload), "max_tokens": workload.tokens_out}
+    prompt_tokens = tokens_in(prompt)
+    needs = needs_of(prompt, prompt_tokens=prompt_tokens, answer_tokens=workload.tokens_out)
     while True:
         number += 1
         at_s = _next_s(workload, chance, at_s, number)
@@ -45,6 +48,7 @@ def arrivals(workload: Workload, chance: Chance) -> Iterator[tuple[float, Reques
                 tokens_out=workload.tokens_out,
                 stream=workload.stream,
                 deadline_s=workload.deadline_s,
+                needs=needs,
             ),
         )
 

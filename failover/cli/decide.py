@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from failover.cli.exits import HOLDS, run
+from failover.core.capabilities import Capability, Needs
 
 if TYPE_CHECKING:
     from failover.config import Config
@@ -22,34 +23,50 @@ TOKENS_IN, TOKENS_OUT = 1000, 256
 @click.argument("route")
 @click.option("--tokens-in", default=TOKENS_IN, show_default=True, help="Tokens of the prompt.")
 @click.option("--tokens-out", default=TOKENS_OUT, show_default=True, help="Expected tokens of the answer.")
+@click.option("--max-tokens", type=int, help="Longest answer that the request asks for.")
+@click.option(
+    "--need",
+    "needed",
+    multiple=True,
+    type=click.Choice([each.value for each in Capability]),
+    help="What the request needs of its target; may be given several times.",
+)
+@click.option("--parameter", "parameters", multiple=True, help="A parameter that the request sets; the same.")
 @click.option("--stream", is_flag=True, help="A streamed request: ranked by its first token.")
 @click.option(
     "--as-of", type=click.DateTime(("%Y-%m-%d",)), help="Prices as of this date, UTC (default: now)."
 )
 def command(
-    config: Path, route: str, tokens_in: int, tokens_out: int, *, stream: bool, as_of: dt.datetime | None
+    config: Path, route: str, *, tokens_out: int, stream: bool, as_of: dt.datetime | None, **asked: Any
 ) -> None:
     """Explain the decision that a fresh router with CONFIG would make for a request on ROUTE.
 
     Nothing is sent. A running router also knows breakers, cooldowns and latencies: ask its `decide`.
     """
-    run(lambda: _decide(config, route, tokens_in, tokens_out, stream=stream, as_of=as_of))
+    run(lambda: _decide(config, route, _needs(**asked), tokens_out, stream=stream, as_of=as_of))
+
+
+def _needs(
+    tokens_in: int, max_tokens: int | None, needed: tuple[str, ...], parameters: tuple[str, ...]
+) -> Needs:
+    return Needs(frozenset(map(Capability, needed)), frozenset(parameters), tokens_in, max_tokens or 0)
 
 
 def _decide(
-    path: Path, name: str, tokens_in: int, tokens_out: int, *, stream: bool, as_of: dt.datetime | None
+    path: Path, name: str, needs: Needs, tokens_out: int, *, stream: bool, as_of: dt.datetime | None
 ) -> int:
     # pydantic loads here, so that `failover --help` stays quick.
     from failover.config import load_config
     from failover.core.vocabulary import Request
     from failover.errors import Complaint, ConfigError
+    from failover.known_models import with_model_facts
 
-    config = load_config(path)
+    config = with_model_facts(load_config(path))
     route = config.routes.get(name)
     if route is None:
         known = ", ".join(sorted(config.routes))
         raise ConfigError([Complaint(str(path), 0, f"route {name!r}", f"no such route; known: {known}")])
-    request = Request("decide", tokens_in, tokens_out, stream=stream)
+    request = Request("decide", needs.tokens_in, tokens_out, stream=stream, needs=needs)
     moment = dt.datetime.now(dt.UTC) if as_of is None else as_of.replace(tzinfo=dt.UTC)
     _explain(config, route, request, moment)
     return HOLDS

@@ -11,6 +11,7 @@ from failover.config.checks import check_config, strategy_complaint
 from failover.config.json_schema import config_json_schema
 from failover.config.policy_schema import PolicySection
 from failover.config.schema import ConfigSection, Price, Provider, RouteSection, TargetSection
+from failover.core.capabilities import Capabilities, Capability
 from failover.core.policy import BackoffPolicy, BreakerPolicy, HedgePolicy, Policy, RetryBudgetPolicy
 from failover.core.prices import DatedPrice
 from failover.core.strategies import STRATEGIES, CustomStrategy, Strategy
@@ -145,6 +146,17 @@ def _target(name: str, section: TargetSection, provider: Provider) -> Target:
         tokens_per_minute=section.limits.tpm,
         weight=section.weight,
         vector_space=section.vector_space or "",
+        capabilities=_capabilities(section),
+    )
+
+
+def _capabilities(section: TargetSection) -> Capabilities:
+    told = section.capabilities.model_dump()
+    return Capabilities(
+        able=frozenset(capability for capability in Capability if told[capability] is True),
+        unable=frozenset(capability for capability in Capability if told[capability] is False),
+        output_tokens_max=section.output_tokens_max,
+        unsupported_parameters=frozenset(section.unsupported_parameters),
     )
 
 

@@ -50,6 +50,22 @@ class TargetLimits(Section):
     tpm: Whole | None = Field(default=None, description="Tokens per minute.")
 
 
+_Able = Annotated[bool | None, Field(strict=True, description="Left out: what litellm's map says.")]
+
+
+class CapabilitiesSection(Section):
+    """What the model can and cannot do; what is left out here and in litellm's map is unknown."""
+
+    tools: _Able = None
+    vision: _Able = None
+    audio_input: _Able = None
+    audio_output: _Able = None
+    files: _Able = None
+    json_schema: _Able = None
+    prefill: _Able = None
+    reasoning: _Able = None
+
+
 class Price(Section):
     """What a target costs, and when."""
 
@@ -100,6 +116,11 @@ class TargetSection(Section):
     api_base: Address | None = None
     context_window_tokens: Whole | None = Field(
         default=None, description="Longest prompt and answer together."
+    )
+    output_tokens_max: Whole | None = Field(default=None, description="Longest answer that may be asked for.")
+    capabilities: CapabilitiesSection = CapabilitiesSection()
+    unsupported_parameters: list[Name] = Field(
+        default_factory=list, description="Parameters that the target refuses."
     )
     limits: TargetLimits = TargetLimits()
     weight: Annotated[float, Field(strict=True, gt=0, le=1_000_000)] = Field(

@@ -14,7 +14,9 @@ from failover.core.attempt_limits import limits_of
 from failover.core.attempts import Attempts
 from failover.core.backoff import FullJitter, Rng
 from failover.core.candidates import Candidates, Pick
+from failover.core.capabilities import Capability
 from failover.core.decide import Facts, decide
+from failover.core.doubts import judged
 from failover.core.failures import Failure, FailureKind, NextTarget
 from failover.core.learned import Learned, Record
 from failover.core.logbook import Attempt, Logbook
@@ -33,9 +35,9 @@ from failover.core.messages import (
     Wake,
     Woken,
 )
-from failover.core.policy import Delivery, OnContentFiltered, OnDoubt, StreamRecovery
+from failover.core.policy import Delivery, OnContentFiltered, StreamRecovery
 from failover.core.records import CallRecord
-from failover.core.vocabulary import Request, Route
+from failover.core.vocabulary import Request, Route, Target
 from failover.errors import CallError
 
 Commands = tuple[Command, ...]
@@ -164,6 +166,7 @@ class Call:
         limits = limits_of(
             policy, left_s, state.latency_s(stream=stream), stream=stream, others_left=others_left
         )
+        attempt.resume = self._resumes(state.target)
         self._logbook.attempt_started(attempt, limits.total_s, now)
         self._wake_at_s = inf
         send = Send(attempt.number, state.target, limits, stream, attempt.resume)
@@ -201,7 +204,7 @@ class Call:
         attempt = self._attempts.running.get(message.attempt)
         if attempt is None or attempt.first_token_s is not None:
             return ()
-        doubt = self._doubt(attempt, message.doubts, now)
+        doubt = self._doubt(attempt, message.doubts, now) if message.doubts else None
         if doubt is not None:
             return (Cancel(attempt.number), *self._failed(Failed(attempt.number, doubt), now))
         attempt.first_token_s = now - attempt.started_s
@@ -216,7 +219,7 @@ class Call:
         attempt = self._attempts.running.get(message.attempt)
         if attempt is None:
             return ()
-        doubt = self._doubt(attempt, message.doubts, now)
+        doubt = self._doubt(attempt, message.doubts, now) if message.doubts else None
         if doubt is not None:
             return self._failed(Failed(attempt.number, doubt, message.usage), now)
         cancels = self._attempts.abandon(now, but=attempt)
@@ -224,21 +227,21 @@ class Call:
         self._end(attempt.state.target.name, None, now)
         return (*cancels, Return(attempt.number, not self._committed and self._restarts(attempt)))
 
+    def _resumes(self, target: Target) -> bool:
+        """Whether `target` is asked to go on where the caller's text ends: only who is known to take it."""
+        asked = self._resumable and self.route.policy.stream_recovery is StreamRecovery.RESUME
+        return asked and Capability.PREFILL in target.capabilities.able
+
     def _restarts(self, attempt: Attempt) -> bool:
         """Whether the caller has a part of an answer that this one does not continue."""
         return self._broken is not None and not attempt.resume
 
     def _doubt(self, attempt: Attempt, doubts: tuple[Failure, ...], now: float) -> Failure | None:
-        """The first doubt that counts as a failure here; the others are told, as the policy says."""
-        policy = self.route.policy
-        for doubt in doubts:
-            wrong_model = doubt.kind is FailureKind.WRONG_MODEL
-            on_doubt = policy.on_wrong_model if wrong_model else policy.on_unsound_tool_call
-            if on_doubt is OnDoubt.FAIL:
-                return doubt
-            if on_doubt is OnDoubt.WARN:
-                self._logbook.doubted(attempt, doubt, now)
-        return None
+        """The doubt that counts as a failure here; the others are told, as the policy says."""
+        failure, told = judged(self.route.policy, doubts)
+        for doubt in told:
+            self._logbook.doubted(attempt, doubt, now)
+        return failure
 
     def _failed(self, message: Failed, now: float) -> Commands:
         attempt = self._attempts.running.get(message.attempt)

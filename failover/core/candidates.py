@@ -12,6 +12,7 @@ from failover.core.budget import RetryBudget
 from failover.core.failures import Failure, NextTarget, SameTarget
 from failover.core.learned import Learned, TargetState
 from failover.core.policy import LastResort
+from failover.core.substitution import BARRING
 from failover.core.vocabulary import AttemptCause, Decision, PassedOver, Reason, Route, Target
 
 PROBE_POLL_S = 0.25
@@ -84,7 +85,7 @@ class Candidates:
         self._route = route
         self._stream = stream
         self._order = decision.order
-        barred = [each.target for each in decision.passed_over if each.reason is Reason.OTHER_VECTOR_SPACE]
+        barred = [each.target for each in decision.passed_over if each.reason in BARRING]
         self._able = tuple([target for target in route.targets() if target not in barred])
         self._learned = learned
         self._deadline_s = deadline_s

@@ -52,6 +52,7 @@ def reset(learned: Learned, state: TargetState, now: float) -> None:
     state.cooldowns = 0
     state.retired_by = None
     state.gone_evidence = 0
+    state.refusals.clear()
 
 
 def successor(learned: Learned, routes: Iterable[Route], now: float) -> Learned:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from failover.core.breaker import CLOSED
+from failover.core.capabilities import NOTHING, Needs
 from failover.core.learned import Learned, TargetState
 from failover.core.prices import PriceBook
 from failover.core.strategies import STRATEGIES, Ranking, Rng, Strategy
+from failover.core.substitution import misfit
 from failover.core.vocabulary import Decision, Operation, PassedOver, Reason, Request, Route, Target
 
 
@@ -33,19 +35,23 @@ def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: 
     ranking = Ranking(request, tokens_out, facts.prices, facts.epoch_s + now, rng)
     order: list[Target] = []
     passed_over: list[PassedOver] = []
+    shunned: list[PassedOver] = []
     failed = False
     states = learned.states
     space = space_of(route.targets()[0]) if request.operation == Operation.EMBEDDING else None
+    picky = space is not None or request.needs is not NOTHING
     for tier in route.chain:
         eligible = []
         for target in tier:
             state = states[target.name]
-            if space is not None and space_of(target) != space:
-                passed_over.append(PassedOver(target, Reason.OTHER_VECTOR_SPACE))
-            elif state.eligible(now):
-                eligible.append(state)
-            else:
+            if picky and (lack := _lack(target, request, space)) is not None:
+                passed_over.append(PassedOver(target, lack))
+            elif not state.eligible(now):
                 passed_over.append(state.passed_over(now))
+            elif state.refusals and (known := _refusal(state, request.needs, now)) is not None:
+                shunned.append(known)
+            else:
+                eligible.append(state)
         ranked: Sequence[TargetState] | None
         if isinstance(route.strategy, str):
             ranked = STRATEGIES[route.strategy](eligible, ranking)
@@ -53,6 +59,11 @@ def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: 
             ranked = _ranked_by(route.strategy, eligible, ranking)
             failed = failed or ranked is None
         order.extend(state.target for state in (eligible if ranked is None else ranked))
+    if order:
+        passed_over.extend(shunned)
+    else:
+        # What a target refused once it may take in another form: better asked again than nobody.
+        order = [each.target for each in shunned]
     held_back = _held_back(order, states, now)
     if held_back:
         order = order[len(held_back) :] + held_back
@@ -66,6 +77,17 @@ def space_of(target: Target) -> str:
     Vectors of two models mean nothing to each other. A plain function has a space of its own.
     """
     return target.vector_space or target.model.partition("/")[2] or target.model or target.name
+
+
+def _lack(target: Target, request: Request, space: str | None) -> Reason | None:
+    if space is not None and space_of(target) != space:
+        return Reason.OTHER_VECTOR_SPACE
+    return misfit(target, request.needs)
+
+
+def _refusal(state: TargetState, needs: Needs, now: float) -> PassedOver | None:
+    until_s = state.refusals.until_s(needs.parameters, now)
+    return None if until_s is None else PassedOver(state.target, Reason.PARAMETER_REFUSED, until_s)
 
 
 def _held_back(order: list[Target], states: Mapping[str, TargetState], now: float) -> list[Target]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from failover.core.failures import Failure, Scope
+from failover.core.substitution import BARRING
 from failover.core.vocabulary import PassedOver
 from failover.errors import (
     AllTargetsFailedError,
@@ -94,6 +95,13 @@ def exhausted(
     hint = "" if retry_after_s is None else f"; a target may be back in {retry_after_s:.1f} s"
     if not failures:
         reasons = "; ".join(f"{each.target.name}: {each.reason}" for each in passed_over)
+        if passed_over and all(each.reason in BARRING for each in passed_over):
+            return RequestRejectedError(
+                f"route {route!r}: no target can do what this request asks ({reasons}); change the request, "
+                "or say in the config what its targets can do",
+                route=route,
+                passed_over=passed_over,
+            )
         return NoEligibleTargetError(
             f"route {route!r}: no target may be tried now ({reasons}){hint}",
             route=route,

@@ -15,6 +15,7 @@ from failover.core.events import BreakerChanged, CooldownStarted, Event, TargetR
 from failover.core.failures import Failure, FailureKind, Scope, StayAway
 from failover.core.policy import Policy
 from failover.core.ramp import Ramp
+from failover.core.refusals import Refusals
 from failover.core.stats import PeakEwma, Recent, TokenMean
 from failover.core.vocabulary import FaultDomain, Outcome, PassedOver, Reason, Route, Target
 
@@ -67,6 +68,7 @@ class TargetState:
         "gone_evidence",
         "in_flight",
         "ramp",
+        "refusals",
         "retired_by",
         "target",
         "total",
@@ -77,6 +79,7 @@ class TargetState:
         self.target = target
         self.breaker = breaker
         self.ramp = Ramp(breaker.policy.ramp_s)
+        self.refusals = Refusals()
         self.cooldown_until_s = 0.0
         self.cooldowns = 0
         self.retired_by: FailureKind | None = None
@@ -202,6 +205,7 @@ class Learned:
         """
         self.recorder.now = now
         state.in_flight -= 1
+        state.refusals.learn(failure.parameter, now)
         current = permit.generation == state.breaker.generation
         match failure.disposition.stay_away:
             case StayAway.COOLDOWN:

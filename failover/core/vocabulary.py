@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from failover.core.capabilities import NOTHING, UNKNOWN, Capabilities, Needs
 from failover.core.policy import Delivery, Policy
 
 
@@ -47,6 +48,8 @@ class Target:
     tokens_per_minute: int | None = None
     weight: float = 1.0
     vector_space: str = ""
+    # No part of its hash, which every send takes: targets that differ only in this are few.
+    capabilities: Capabilities = field(default=UNKNOWN, hash=False)
 
     def domain(self, kind: FaultDomain) -> str:
         """The name of this target's fault domain of `kind`, empty when it lies in none."""
@@ -111,6 +114,7 @@ class Request:
     operation: str = Operation.COMPLETION
     delivery: Delivery | None = None
     replay_safe: bool = True
+    needs: Needs = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,17 @@ class Reason(StrEnum):
     TOO_SLOW = "too_slow"
     WINDOW_TOO_SMALL = "window_too_small"
     OTHER_VECTOR_SPACE = "other_vector_space"
+    NO_TOOLS = "no_tools"
+    NO_VISION = "no_vision"
+    NO_AUDIO_INPUT = "no_audio_input"
+    NO_AUDIO_OUTPUT = "no_audio_output"
+    NO_FILES = "no_files"
+    NO_JSON_SCHEMA = "no_json_schema"
+    NO_PREFILL = "no_prefill"
+    NO_REASONING = "no_reasoning"
+    OUTPUT_TOO_SHORT = "output_too_short"
+    PARAMETER_UNSUPPORTED = "parameter_unsupported"
+    PARAMETER_REFUSED = "parameter_refused"
 
 
 @dataclass(frozen=True, slots=True)

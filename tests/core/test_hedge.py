@@ -10,7 +10,7 @@ from failover.core.budget import HEDGE_BURST, HedgeBudget
 from failover.core.controls import successor
 from failover.core.failures import Failure
 from failover.core.messages import Cancel, Commit, Failed, FirstToken, Return, Send, Succeeded
-from failover.core.policy import HedgePolicy
+from failover.core.policy import HedgePolicy, StreamRecovery
 from failover.core.prices import DatedPrice, PriceBook
 from failover.core.stats import Recent
 from failover.core.vocabulary import AttemptCause, Outcome, Usage
@@ -173,7 +173,7 @@ def test_a_hedge_that_would_come_after_the_attempts_limit_is_none():
 
 
 def test_a_broken_stream_is_not_hedged():
-    story = hedging("claude", "gpt", stream_recovery="restart")
+    story = hedging("claude", "gpt", stream_recovery=StreamRecovery.RESTART)
     call = story.call(stream=True).sends_to("claude").streams().fails(TRUNCATED_STREAM)
     call.sends_and_wakes("gpt", after_s=1.0).after(1.0).wakes().does_nothing()
 

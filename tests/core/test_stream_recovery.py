@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from failover.core.capabilities import Capabilities, Capability
 from failover.core.failures import Failure, FailureKind
 from failover.core.messages import Cancel, Commit, Failed, FirstToken, Return, Send, Succeeded
-from failover.core.policy import Delivery, OnDoubt
+from failover.core.policy import Delivery, OnDoubt, StreamRecovery
 from failover.core.vocabulary import Outcome, Usage
 from failover.errors import AllTargetsFailedError, StreamInterruptedError
 from tests.core.story import BAD_REQUEST, OVERLOADED, TIMEOUT, TRUNCATED_STREAM, CallStory, Story, target
 
 WRONG_MODEL = Failure(FailureKind.WRONG_MODEL, code="gpt-mini")
+RESTART, RESUME = StreamRecovery.RESTART, StreamRecovery.RESUME
 UNSOUND = Failure(FailureKind.MALFORMED_REPLY, code="tool_call_unparsable")
 
 
@@ -35,39 +37,39 @@ def test_by_default_a_broken_stream_is_an_interruption():
 
 
 def test_a_restart_asks_the_next_target_and_tells_the_caller_to_clear():
-    call = broken(Story("gpt", "claude", stream_recovery="restart")).sends_to("claude")
+    call = broken(Story("gpt", "claude", stream_recovery=RESTART)).sends_to("claude")
     call.hears(FirstToken(call.send.attempt))
     assert call.wanted == (Commit(call.send.attempt, restart=True),)
     call.succeeds()
 
 
 def test_the_usage_of_the_broken_part_is_told():
-    story = Story("gpt", "claude", stream_recovery="restart")
+    story = Story("gpt", "claude", stream_recovery=RESTART)
     call = story.call(stream=True).sends_to("gpt").streams().fails(TRUNCATED_STREAM, usage=Usage(10, 3))
     call.sends_to("claude").streams().succeeds(Usage(10, 9))
     assert [(event.tokens_in, event.tokens_out) for event in ended(story)] == [(10, 3), (10, 9)]
 
 
 def test_a_restarted_answer_that_is_handed_on_at_its_end_also_says_clear():
-    call = broken(Story("gpt", "claude", stream_recovery="restart")).sends_to("claude")
+    call = broken(Story("gpt", "claude", stream_recovery=RESTART)).sends_to("claude")
     call.hears(FirstToken(call.send.attempt, held=True)).does_nothing()
     call.hears(Succeeded(call.send.attempt))
     assert call.wanted == (Return(call.send.attempt, restart=True),)
 
 
 def test_a_stream_that_broke_falls_on_until_somebody_begins():
-    call = broken(Story("gpt", "claude", "mistral", stream_recovery="restart"))
+    call = broken(Story("gpt", "claude", "mistral", stream_recovery=RESTART))
     call.sends_to("claude").fails(OVERLOADED).sends_to("mistral").streams().succeeds()
 
 
 def test_a_recovered_stream_may_break_again():
-    call = broken(Story("gpt", "claude", "mistral", stream_recovery="restart"))
+    call = broken(Story("gpt", "claude", "mistral", stream_recovery=RESTART))
     call.sends_to("claude").streams().fails(TRUNCATED_STREAM).sends_to("mistral").streams().succeeds()
 
 
 @pytest.mark.parametrize("kind", [OVERLOADED, BAD_REQUEST])
 def test_what_cannot_be_recovered_is_an_interruption_whatever_came_after(kind):
-    call = broken(Story("gpt", "claude", stream_recovery="restart", attempts=2))
+    call = broken(Story("gpt", "claude", stream_recovery=RESTART, attempts=2))
     error = call.sends_to("claude").fails(kind).raises(StreamInterruptedError)
     assert [name for name, _ in error.failures] == ["gpt", "claude"]
     assert "the stream of gpt broke after its first token (truncated_stream)" in str(error)
@@ -75,9 +77,41 @@ def test_what_cannot_be_recovered_is_an_interruption_whatever_came_after(kind):
 
 
 def test_a_stream_is_not_recovered_past_the_deadline():
-    story = Story("gpt", "claude", stream_recovery="restart", deadline_s=5.0)
+    story = Story("gpt", "claude", stream_recovery=RESTART, deadline_s=5.0)
     call = story.call(stream=True).sends_to("gpt").streams().after(5.0)
     call.fails(TIMEOUT).raises(StreamInterruptedError)
+
+
+# Resuming
+
+
+def prefilled(name: str):
+    return target(name, capabilities=Capabilities(able=frozenset({Capability.PREFILL})))
+
+
+def test_who_takes_a_prefill_goes_on_where_the_stream_broke():
+    call = broken(Story("gpt", prefilled("claude"), stream_recovery=RESUME)).sends_to("claude")
+    assert call.send.resume
+    call.hears(FirstToken(call.send.attempt))
+    assert call.wanted == (Commit(call.send.attempt, restart=False),)
+    call.succeeds()
+
+
+def test_who_takes_no_prefill_starts_again():
+    call = broken(Story("gpt", "claude", stream_recovery=RESUME)).sends_to("claude")
+    assert not call.send.resume
+    call.hears(FirstToken(call.send.attempt))
+    assert call.wanted == (Commit(call.send.attempt, restart=True),)
+
+
+def test_what_is_more_than_text_is_not_resumed():
+    story = Story("gpt", prefilled("claude"), stream_recovery=RESUME)
+    assert not broken(story, resumable=False).sends_to("claude").send.resume
+
+
+def test_a_restart_never_resumes():
+    story = Story("gpt", prefilled("claude"), stream_recovery=RESTART)
+    assert not broken(story).sends_to("claude").send.resume
 
 
 # Answers held back until whole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from failover.chaos.oracle import Oracle
 from failover.chaos.scenario import Workload
 from failover.chaos.workload import arrivals
 from failover.chaos.world import World
+from failover.core.capabilities import Capabilities, Capability, Needs
 from failover.core.vocabulary import Request, Route
 from tests.drills.worlds import (
     CLAUDE,
@@ -167,3 +169,10 @@ def test_it_counts_those_it_looks_at_and_could_not_serve() -> None:
     of.look(Request("1"), 0.0)
     of.look(Request("2", deadline_s=3.0), 1.0)
     assert of.unservable == 1
+
+
+def test_who_cannot_do_the_job_is_no_way_to_serve_it() -> None:
+    mute = replace(GPT, capabilities=Capabilities(unable=frozenset({Capability.TOOLS})))
+    of = Oracle(world(mute), outcomes(), route(mute))
+    assert of.servable(Request("1"), 0.0)
+    assert not of.servable(Request("1", needs=Needs(frozenset({Capability.TOOLS}))), 0.0)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from failover.chaos.chance import Chance
 from failover.chaos.scenario import Workload
 from failover.chaos.workload import Size, arrivals, messages
+from failover.core.capabilities import Needs
 from failover.core.vocabulary import Request
 from failover.tokens import tokens_in
 from tests.drills.worlds import GPT, LITELLM_WARNS, outcomes, workload, world
@@ -68,7 +69,8 @@ def test_a_longer_workload_begins_like_a_shorter_one() -> None:
 def test_requests_say_what_the_workload_says() -> None:
     asked = workload(tokens_in=800, tokens_out=200, stream=True, deadline_s=9)
     _, request = arriving(asked)[0]
-    assert request == Request("1", tokens_in=800, tokens_out=200, stream=True, deadline_s=9)
+    needs = Needs(parameters=frozenset({"max_tokens"}), tokens_in=800, tokens_out=200)
+    assert request == Request("1", tokens_in=800, tokens_out=200, stream=True, deadline_s=9, needs=needs)
 
 
 @given(st.integers(1, 100_000))

@@ -159,10 +159,14 @@ async def test_a_tool_call_is_sound_or_doubted(
 
 def test_tools_are_offered_in_several_forms() -> None:
     payload = {
-        "tools": [*TOOLS, {"type": "function", "name": "flat"}, {"type": "web_search"}, "garbage"],
+        "tools": [*TOOLS, {"type": "function", "name": "flat"}, "garbage"],
         "functions": [{"name": "old"}],
     }
     assert offered_tools(payload) == {"weather", "flat", "old"}
+
+
+def test_tools_that_the_provider_runs_itself_have_names_of_their_own() -> None:
+    assert offered_tools({"tools": [*TOOLS, {"type": "web_search"}]}) is None
 
 
 def test_who_calls_no_tool_is_not_doubted_for_it() -> None:

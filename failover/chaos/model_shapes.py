@@ -1,0 +1,22 @@
+"""Recorded answers in the name of the target that gives them, and only such as a workload could get."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from failover.adapters.wire import WireReply
+
+_NAMED = re.compile(rb'("(?:modelVersion|model)"\s*:\s*")([^"\\]{1,200})(")')
+_TOOL_CALL = re.compile(rb'"tool_calls"\s*:\s*\[\s*\{|"type"\s*:\s*"[a-z_]*tool_use"|"functionCall"\s*:')
+
+
+def in_the_name_of(model: str, reply: WireReply) -> WireReply:
+    """The same answer by `model`: one that is borrowed would be taken for another model's, which it is."""
+    name = model.rpartition("/")[2].encode()
+    return replace(reply, body=_NAMED.sub(rb"\g<1>" + name.replace(b"\\", b"\\\\") + rb"\g<3>", reply.body))
+
+
+def calls_a_tool(reply: WireReply) -> bool:
+    """Whether the answer is a call of a tool: nobody gets one who offers none."""
+    return _TOOL_CALL.search(reply.body) is not None
