@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from failover.adapters.seam import Adapter, Answer, Outbound
+from failover.adapters.seam import Adapter, Answer, Outbound, told_by
 from failover.core.call import Call
 from failover.core.failures import Failure, FailureKind, Phase
 from failover.core.messages import (
@@ -100,8 +100,9 @@ class Driver:
             async with limit:
                 answer = await adapter.send(outbound)
         except Exception as error:  # noqa: BLE001  # the adapter classifies whatever its client raises
-            return None, error, Failed(send.attempt, observed(adapter, send, error, limit))
-        return answer, None, Succeeded(send.attempt, answer.usage)
+            failure = observed(adapter, send, error, limit)
+            return None, error, Failed(send.attempt, failure, None, told_by(error))
+        return answer, None, Succeeded(send.attempt, answer.usage, answer.headroom)
 
 
 def observed(adapter: Adapter, send: Send, error: Exception, limit: asyncio.Timeout) -> Failure:

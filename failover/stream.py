@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any, Self, assert_never
 
-from failover.adapters.seam import Adapter, Outbound, Piece
+from failover.adapters.seam import Adapter, Outbound, Piece, told_by
 from failover.core.call import Call
 from failover.core.failures import Failure, FailureKind, Phase
+from failover.core.headroom import Headroom
 from failover.core.messages import (
     CallerLeft,
     Cancel,
@@ -139,7 +140,9 @@ class Stream:
             if not running.committed:
                 self._held.clear()
                 self._text.clear()
-            return self._driver.step(self._call, Failed(attempt, piece, running.usage))
+            return self._driver.step(
+                self._call, Failed(attempt, piece, running.usage, told_by(running.error))
+            )
         if piece is None:
             await running.close()
             return self._driver.step(self._call, Succeeded(attempt, running.usage))
@@ -148,7 +151,7 @@ class Stream:
             self._text.append(piece.text)
         if piece.has_token and not running.committed:
             running.committed = True
-            return self._driver.step(self._call, FirstToken(attempt))
+            return self._driver.step(self._call, FirstToken(attempt, running.headroom))
         return None
 
     def _finish(self, command: Command) -> None:
@@ -168,6 +171,7 @@ class _Attempt:
         self.committed = False
         self.finish_reason = ""
         self.usage: Usage | None = None
+        self.headroom: Headroom | None = None
         self.error: BaseException | None = None
         self._adapter = adapter
         outbound = Outbound(send.target, errand.operation, errand.payload, send.limits)
@@ -196,6 +200,7 @@ class _Attempt:
             self._waited_s += clock() - began_s
         self.finish_reason = piece.finish_reason or self.finish_reason
         self.usage = piece.usage or self.usage
+        self.headroom = piece.headroom or self.headroom
         return piece
 
     def _limit(self) -> tuple[float, Phase]:

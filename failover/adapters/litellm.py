@@ -15,9 +15,11 @@ from failover.adapters.classify_reply import classify_reply
 from failover.adapters.clients import ClientKey, ClientPool, Style
 from failover.adapters.loading import load_litellm, load_provider
 from failover.adapters.operations import METHODS, UnsupportedOperationError, deaf_to_retries, usage_of
-from failover.adapters.seam import Answer, Outbound, Piece
+from failover.adapters.quota import headroom_of
+from failover.adapters.seam import HEADROOM, Answer, Outbound, Piece
 from failover.adapters.transport import BrokenReplyError, Exchange, watched
 from failover.core.failures import Failure, FailureKind
+from failover.core.headroom import Headroom
 from failover.core.vocabulary import Target
 from failover.errors import Complaint, ConfigError, FailoverError
 
@@ -82,9 +84,10 @@ class LitellmAdapter:
                 raise BrokenReplyError(f"the reply holds no {missing}", _malformed(exchange))
         except BaseException as error:
             await exchange.aclose()
-            _tell(error, exchange)
+            self._tell(error, exchange)
             raise
-        return Answer(value, usage_of(getattr(value, "usage", None)))
+        headroom = headroom_of(exchange.headers, self._wall())
+        return Answer(value, usage_of(getattr(value, "usage", None)), headroom)
 
     async def stream(self, outbound: Outbound) -> AsyncIterator[Piece]:
         """The reply in pieces, each with litellm's chunk untouched.
@@ -101,15 +104,17 @@ class LitellmAdapter:
                 chunks = aiter(await self._litellm.acompletion(**arguments))
                 # For some providers (Gemini) litellm sends no sooner than it is asked for a chunk.
                 chunk = await anext(chunks, None)
+            headroom = headroom_of(exchange.headers, self._wall())
             while chunk is not None:
-                piece = _piece(chunk)
+                piece = _piece(chunk, headroom)
+                headroom = None
                 if piece.finish_reason:
                     self._require_answer(outbound.target, exchange)
                 yield piece
                 chunk = await anext(chunks, None)
             self._require_answer(outbound.target, exchange)
         except Exception as error:
-            _tell(error, exchange)
+            self._tell(error, exchange)
             raise
         finally:
             await exchange.aclose()
@@ -157,6 +162,14 @@ class LitellmAdapter:
             failure = classify_exception(target, exchange.error, self._wall())
             return cut if streamed and failure.kind is not FailureKind.TIMEOUT else failure
         return self._judged(target, exchange) or (cut if streamed else None)
+
+    def _tell(self, error: BaseException, exchange: Exchange) -> None:
+        """Attach to `error` what was seen; an error of ours from beneath comes up as it is."""
+        if isinstance(exchange.error, FailoverError) and error is not exchange.error:
+            raise exchange.error from error
+        setattr(error, _EXCHANGE, exchange)
+        if exchange.status is not None and exchange.status >= HTTPStatus.BAD_REQUEST:
+            setattr(error, HEADROOM, headroom_of(exchange.headers, self._wall()))
 
     async def aclose(self) -> None:
         """Close the clients and their connections."""
@@ -219,13 +232,6 @@ class LitellmAdapter:
         return deaf_to_retries(self._pool.client(ClientKey(style, base, secret, version)))
 
 
-def _tell(error: BaseException, exchange: Exchange) -> None:
-    """Attach to `error` what was seen; an error of ours from beneath comes up as it is."""
-    if isinstance(exchange.error, FailoverError) and error is not exchange.error:
-        raise exchange.error from error
-    setattr(error, _EXCHANGE, exchange)
-
-
 def _malformed(exchange: Exchange) -> Failure:
     return Failure(FailureKind.MALFORMED_REPLY, status=exchange.status)
 
@@ -239,7 +245,7 @@ def _complaint(target: Target, what: str) -> ConfigError:
     return ConfigError([Complaint("environment", 0, f"target {target.name}", what)])
 
 
-def _piece(chunk: Any) -> Piece:
+def _piece(chunk: Any, headroom: Headroom | None) -> Piece:
     has_token, text, finish_reason = False, "", ""
     for choice in chunk.choices:
         delta = choice.delta
@@ -253,7 +259,7 @@ def _piece(chunk: Any) -> Piece:
         )
         finish_reason = finish_reason or choice.finish_reason or ""
     usage = usage_of(vars(chunk).get("usage") or _extra(chunk, "usage"))
-    return Piece(chunk, has_token=has_token, text=text, finish_reason=finish_reason, usage=usage)
+    return Piece(chunk, has_token, text, finish_reason, usage, headroom)
 
 
 def _extra(model: Any, name: str) -> Any:

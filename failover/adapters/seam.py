@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from failover.core.failures import Failure
+from failover.core.headroom import Headroom
 from failover.core.vocabulary import Limits, Target, Usage
+
+HEADROOM = "failover_headroom"
+
+
+def told_by(error: BaseException | None) -> Headroom | None:
+    """What the headers of a refusal said is left, as the adapter attached it to what it raised."""
+    found = getattr(error, HEADROOM, None)
+    return found if isinstance(found, Headroom) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +31,14 @@ class Outbound:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete reply: the object the caller gets, untouched, and what it used."""
+    """A complete reply: the object the caller gets, untouched, and what it used.
+
+    `headroom` is what its headers say is left.
+    """
 
     value: Any
     usage: Usage | None = None
+    headroom: Headroom | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +47,7 @@ class Piece:
 
     `has_token`: it carries content (text, reasoning, a tool call), so handing it on commits.
     `text`: the part of the answer's text in it. `finish_reason`: set on the piece that ends the
-    answer. `usage`: set where the provider tells.
+    answer. `usage`: set where the provider tells. `headroom`: on the first piece, as in `Answer`.
     """
 
     value: Any
@@ -42,6 +55,7 @@ class Piece:
     text: str = ""
     finish_reason: str = ""
     usage: Usage | None = None
+    headroom: Headroom | None = None
 
 
 class Adapter(Protocol):

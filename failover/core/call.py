@@ -95,8 +95,15 @@ class Call:
         self._learned.budgets[self.route.name].deposit()
         decision = decide(self.route, self.request, self._learned, self._facts, now, self._rng)
         self._learned.hold_back(decision.held_back, now)
+        load = self._learned.load_of(self.request, self.route.name)
         self._candidates = Candidates(
-            self.route, decision, self._learned, self._deadline_s, self._rng, stream=self.request.stream
+            self.route,
+            decision,
+            self._learned,
+            self._deadline_s,
+            self._rng,
+            stream=self.request.stream,
+            load=load,
         )
         self._logbook.call_started(decision, self._deadline_s, now)
         return self._advance(now)
@@ -143,7 +150,7 @@ class Call:
         return self._deadline_s - now < LEAST_S
 
     def _send(self, pick: Pick, now: float) -> Commands:
-        permit = self._learned.acquire(pick.state, now)
+        permit = self._learned.acquire(pick.state, now, self._candidates.load)
         number = len(self._logbook.attempts) + 1
         self._live = Attempt(number, pick.state, permit, pick.cause, now)
         limits = self._limits(self._live, now)
@@ -176,6 +183,7 @@ class Call:
         attempt = self._running(message.attempt)
         if attempt is None or self._committed:
             return ()
+        self._told(attempt, message, now)
         attempt.first_token_s = now - attempt.started_s
         self._committed = True
         self._logbook.first_token(attempt, now)
@@ -185,6 +193,7 @@ class Call:
         attempt = self._running(message.attempt)
         if attempt is None:
             return ()
+        self._told(attempt, message, now)
         state = attempt.state
         if attempt.first_token_s is not None:
             state.first_token.observe(attempt.first_token_s, now)
@@ -200,6 +209,7 @@ class Call:
         attempt = self._running(message.attempt)
         if attempt is None:
             return ()
+        self._told(attempt, message, now)
         failure = message.failure
         wait = FullJitter(self.route.policy.backoff, self._rng)
         permit = self._learned.blame(attempt.state, attempt.permit, failure, now, wait)
@@ -211,6 +221,10 @@ class Call:
             failures, passed_over = self._so_far()
             return self._raise(endings.stopped(self.route.name, failures, passed_over), now)
         return self._advance(now)
+
+    def _told(self, attempt: Attempt, message: FirstToken | Succeeded | Failed, now: float) -> None:
+        if message.headroom is not None:
+            self._learned.take_in(attempt.state, attempt.permit, message.headroom, now)
 
     def _stops(self, failure: Failure) -> bool:
         next_target = failure.disposition.next_target
@@ -238,6 +252,8 @@ class Call:
         now: float,
     ) -> None:
         self._live = None
+        if usage is not None and attempt.permit.tally is not None:
+            attempt.permit.tally.correct(usage)
         name = attempt.state.target.name
         cost_nusd = self._facts.prices.charge_nusd(name, usage, self._facts.epoch_s + now)
         if outcome is Outcome.SUCCESS and usage is None and self.request.operation not in _FREE_UNTOLD:

@@ -10,6 +10,7 @@ from failover.core.backoff import FullJitter, Rng, backoff_within_s
 from failover.core.budget import RetryBudget
 from failover.core.failures import Failure, NextTarget, SameTarget
 from failover.core.learned import Learned, TargetState
+from failover.core.limits import Load
 from failover.core.policy import LastResort
 from failover.core.vocabulary import AttemptCause, Decision, PassedOver, Reason, Route, Target
 
@@ -66,6 +67,7 @@ class Candidates:
         "_route",
         "_stream",
         "_wait",
+        "load",
         "passed_over",
         "returns_s",
     )
@@ -79,9 +81,11 @@ class Candidates:
         rng: Rng,
         *,
         stream: bool,
+        load: Load | None = None,
     ) -> None:
         self._route = route
         self._stream = stream
+        self.load = load
         self._order = decision.order
         barred = [each.target for each in decision.passed_over if each.reason is Reason.OTHER_VECTOR_SPACE]
         self._able = tuple([target for target in route.targets() if target not in barred])
@@ -118,7 +122,7 @@ class Candidates:
     def others_left(self, now: float) -> bool:
         """Whether somebody in the order has not been asked yet and may be."""
         for target in self._order[self._next :]:
-            if self._learned.states[target.name].eligible(now) and not self._is_too_small(target):
+            if self._learned.states[target.name].eligible(now, self.load) and not self._is_too_small(target):
                 return True
         return False
 
@@ -165,14 +169,14 @@ class Candidates:
             if asked.at_once:
                 asked.at_once = False
                 state = self._learned.states[name]
-                may = state.eligible(now) and not self._is_too_slow(state, now)
+                may = state.eligible(now, self.load) and not self._is_too_slow(state, now)
                 if may and self._budget.try_withdraw(now):
                     return self._picked(state, AttemptCause.RETRY)
         return None
 
     def _objection(self, state: TargetState, now: float) -> PassedOver | None:
-        if not state.eligible(now):
-            return state.passed_over(now)
+        if not state.eligible(now, self.load):
+            return state.passed_over(now, self.load)
         if self._is_too_small(state.target):
             return PassedOver(state.target, Reason.WINDOW_TOO_SMALL)
         return PassedOver(state.target, Reason.TOO_SLOW) if self._is_too_slow(state, now) else None
@@ -194,7 +198,7 @@ class Candidates:
             state = self._learned.states[target.name]
             usual_s = state.latency_s(stream=self._stream)
             quick = usual_s is not None and usual_s <= left_s
-            if quick and state.eligible(now) and not self._is_too_small(target):
+            if quick and state.eligible(now, self.load) and not self._is_too_small(target):
                 return True
         return False
 
@@ -215,7 +219,7 @@ class Candidates:
         """
         ready_s, chosen, best = inf, None, (True, inf, True)
         states = [self._learned.states[target.name] for target in self._able]
-        last_resort = not any(state.eligible(now) for state in states)
+        last_resort = not any(state.is_up(now) for state in states)
         for state in states:
             at_s = self._ready_at_s(state, now, last_resort=last_resort)
             too_late = at_s + (state.latency_s(stream=self._stream) or 0.0) >= self._deadline_s
@@ -225,6 +229,8 @@ class Candidates:
         if chosen is None:
             return None
         if ready_s > now:
+            if chosen.limiter is not None and self.load is not None:
+                chosen.limiter.queue_up(self.load, ready_s, now, chosen.in_flight)
             return WaitUntil(ready_s)
         if chosen.target.name in self._asked:
             return self._picked(chosen, AttemptCause.RETRY) if self._budget.try_withdraw(now) else None
@@ -236,7 +242,10 @@ class Candidates:
         if state.retired_by is not None or state.drained or self._is_too_small(state.target):
             return inf
         asked = self._asked.get(state.target.name)
-        if asked is None and self._route.policy.last_resort is LastResort.FAIL and not state.eligible(now):
+        fails = self._route.policy.last_resort is LastResort.FAIL
+        if asked is None and fails and not state.eligible(now, self.load):
             return inf
         ready_s = max(now, state.cooldown_until_s, now if asked is None else asked.retry_at_s)
+        if state.limiter is not None:
+            ready_s = max(ready_s, state.limiter.ready_at_s(now, state.in_flight, self.load))
         return max(ready_s, state.breaker.ready_at_s(now, PROBE_POLL_S, last_resort=last_resort))

@@ -52,6 +52,7 @@ def reset(learned: Learned, state: TargetState, now: float) -> None:
     state.cooldowns = 0
     state.retired_by = None
     state.gone_evidence = 0
+    state.quota.forget()
 
 
 def successor(learned: Learned, routes: Iterable[Route], now: float) -> Learned:
@@ -61,7 +62,7 @@ def successor(learned: Learned, routes: Iterable[Route], now: float) -> Learned:
     and the token mean of every route whose policy stays the same. Retirements until a reload end.
     """
     learned.recorder.now = now
-    after = Learned(routes, recorder=learned.recorder)
+    after = Learned(routes, recorder=learned.recorder, quotas=learned.counting.quotas)
     for name, route in after.routes.items():
         if name in learned.routes and learned.routes[name].policy == route.policy:
             after.budgets[name] = learned.budgets[name]
@@ -102,6 +103,8 @@ def _is_retired_until_reload(state: TargetState) -> bool:
 def _obey(state: TargetState, before: TargetState, now: float) -> None:
     """What an operator said of a target by its name holds also after its config was changed."""
     state.drained = before.drained
+    if state.limiter is not None:
+        state.limiter.succeed(before)
     left_s = before.breaker.forced_until_s - now
     if left_s > 0:
         state.breaker.force_open(now, left_s)

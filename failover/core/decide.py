@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 
-from failover.core.breaker import CLOSED
 from failover.core.learned import Learned, TargetState
+from failover.core.limits import Load
 from failover.core.prices import PriceBook
+from failover.core.standing_back import standing_back
 from failover.core.strategies import STRATEGIES, Ranking, Rng, Strategy
 from failover.core.vocabulary import Decision, Operation, PassedOver, Reason, Request, Route, Target
 
@@ -30,11 +30,12 @@ def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: 
     tokens_out = request.tokens_out
     if tokens_out is None:
         tokens_out = int(learned.tokens_out[route.name].value)
-    ranking = Ranking(request, tokens_out, facts.prices, facts.epoch_s + now, rng)
+    ranking = Ranking(request, tokens_out, facts.prices, facts.epoch_s + now, rng, now)
     order: list[Target] = []
     passed_over: list[PassedOver] = []
     failed = False
     states = learned.states
+    load = Load(request.tokens_in, tokens_out) if learned.counting.is_on else None
     space = space_of(route.targets()[0]) if request.operation == Operation.EMBEDDING else None
     for tier in route.chain:
         eligible = []
@@ -42,10 +43,10 @@ def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: 
             state = states[target.name]
             if space is not None and space_of(target) != space:
                 passed_over.append(PassedOver(target, Reason.OTHER_VECTOR_SPACE))
-            elif state.eligible(now):
+            elif state.eligible(now, load):
                 eligible.append(state)
             else:
-                passed_over.append(state.passed_over(now))
+                passed_over.append(state.passed_over(now, load))
         ranked: Sequence[TargetState] | None
         if isinstance(route.strategy, str):
             ranked = STRATEGIES[route.strategy](eligible, ranking)
@@ -53,9 +54,10 @@ def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: 
             ranked = _ranked_by(route.strategy, eligible, ranking)
             failed = failed or ranked is None
         order.extend(state.target for state in (eligible if ranked is None else ranked))
-    held_back = _held_back(order, states, now)
+    held_back = standing_back(order, learned, now)
     if held_back:
-        order = order[len(held_back) :] + held_back
+        names = {target.name for target in held_back}
+        order = [target for target in order if target.name not in names] + held_back
     name = route.strategy_name
     return Decision(route.name, name, tuple(order), tuple(passed_over), failed, tuple(held_back))
 
@@ -66,18 +68,6 @@ def space_of(target: Target) -> str:
     Vectors of two models mean nothing to each other. A plain function has a space of its own.
     """
     return target.vector_space or target.model.partition("/")[2] or target.model or target.name
-
-
-def _held_back(order: list[Target], states: Mapping[str, TargetState], now: float) -> list[Target]:
-    """Who would be asked first and is still on its ramp, as long as somebody else is known to work.
-
-    It goes to the end of the order, not out of it: a ramp must never cost a request.
-    """
-    if not order or states[order[0].name].ramp.admits(now):
-        return []
-    held = list(takewhile(lambda target: not states[target.name].ramp.admits(now), order))
-    others = order[len(held) :]
-    return held if any(states[each.name].breaker.state == CLOSED for each in others) else []
 
 
 def _ranked_by(

@@ -11,12 +11,23 @@ from math import isfinite
 from failover.core.backoff import Wait, backoff_s
 from failover.core.breaker import CLOSED, OPEN, Breaker, Permit
 from failover.core.budget import RetryBudget
+from failover.core.counting import Counting
 from failover.core.events import BreakerChanged, CooldownStarted, Event, TargetRetired
 from failover.core.failures import Failure, FailureKind, Scope, StayAway
+from failover.core.headroom import Headroom, Quota, Quotas
+from failover.core.limits import Limiter, Load
 from failover.core.policy import Policy
 from failover.core.ramp import Ramp
 from failover.core.stats import PeakEwma, TokenMean
-from failover.core.vocabulary import FaultDomain, Outcome, PassedOver, Reason, Route, Target
+from failover.core.vocabulary import (
+    FaultDomain,
+    Outcome,
+    PassedOver,
+    Reason,
+    Request,
+    Route,
+    Target,
+)
 
 AWAY_LONG_S = 300.0
 """Quota, bill or key: nothing heals by itself in seconds, but a probe now and then costs little."""
@@ -65,6 +76,8 @@ class TargetState:
         "first_token",
         "gone_evidence",
         "in_flight",
+        "limiter",
+        "quota",
         "ramp",
         "retired_by",
         "target",
@@ -83,14 +96,22 @@ class TargetState:
         self.total = PeakEwma()
         self.in_flight = 0
         self.drained = False
+        self.limiter: Limiter | None = None
+        self.quota = Quota()
 
-    def eligible(self, now: float) -> bool:
-        """Whether it may be tried at `now`."""
+    def eligible(self, now: float, load: Load | None = None) -> bool:
+        """Whether it may be tried at `now`, with so much to send."""
+        return self.is_up(now) and (
+            self.limiter is None or self.limiter.ready_at_s(now, self.in_flight, load) <= now
+        )
+
+    def is_up(self, now: float) -> bool:
+        """Whether nothing but a limit of your own may keep it from being tried."""
         if self.drained or self.retired_by is not None:
             return False
         return self.cooldown_until_s <= now and self.breaker.admits(now)
 
-    def passed_over(self, now: float) -> PassedOver:
+    def passed_over(self, now: float, load: Load | None = None) -> PassedOver:
         """Why it may not be tried; call only when it is not eligible."""
         if self.drained:
             return PassedOver(self.target, Reason.DRAINED)
@@ -98,9 +119,13 @@ class TargetState:
             return PassedOver(self.target, Reason.RETIRED)
         if self.cooldown_until_s > now:
             return PassedOver(self.target, Reason.COOLDOWN, self.cooldown_until_s)
+        if self.limiter is not None and self.breaker.admits(now):
+            at_s = self.limiter.rate_ready_at_s(now, load)
+            until_s = at_s if now < at_s and isfinite(at_s) else None
+            return PassedOver(self.target, Reason.LIMIT_REACHED, until_s)
         if self.breaker.state == OPEN:
-            until_s = self.breaker.open_until_s
-            return PassedOver(self.target, Reason.BREAKER_OPEN, until_s if isfinite(until_s) else None)
+            open_s = self.breaker.open_until_s
+            return PassedOver(self.target, Reason.BREAKER_OPEN, open_s if isfinite(open_s) else None)
         return PassedOver(self.target, Reason.PROBE_RUNNING)
 
     def latency_s(self, *, stream: bool) -> float | None:
@@ -112,8 +137,13 @@ class Learned:
     """Breakers, cooldowns, statistics and retry budgets of the targets and routes of one config."""
 
     def __init__(
-        self, routes: Iterable[Route], record: Record | None = None, recorder: Recorder | None = None
+        self,
+        routes: Iterable[Route],
+        record: Record | None = None,
+        recorder: Recorder | None = None,
+        quotas: Quotas | None = None,
     ) -> None:
+        self.counting = Counting(quotas)
         self.recorder = Recorder(record) if recorder is None else recorder
         self.routes: dict[str, Route] = {}
         self.states: dict[str, TargetState] = {}
@@ -125,7 +155,7 @@ class Learned:
             self.tokens_out[route.name] = TokenMean()
             for target in route.targets():
                 if target.name not in self.states:
-                    self.states[target.name] = _new_state(target, route.policy, self.recorder)
+                    self.states[target.name] = self._new_state(target, route.policy)
 
     @property
     def record(self) -> Record | None:
@@ -136,13 +166,28 @@ class Learned:
     def record(self, record: Record | None) -> None:
         self.recorder.record = record
 
-    def acquire(self, state: TargetState, now: float) -> Permit:
+    def acquire(self, state: TargetState, now: float, load: Load | None = None) -> Permit:
         """A permit to send to an eligible target, counted as in flight until it is settled."""
         self.recorder.now = now
         permit = state.breaker.acquire(now)
         state.ramp.take(now)
         state.in_flight += 1
+        if self.counting.is_on:
+            permit.tally = self.counting.count(state.quota, state.limiter, load, now)
         return permit
+
+    def load_of(self, request: Request, route: str) -> Load | None:
+        """What a request sends, as far as it can be told; None while nobody counts."""
+        if not self.counting.is_on:
+            return None
+        tokens_out = request.tokens_out
+        if tokens_out is None:
+            tokens_out = int(self.tokens_out[route].value)
+        return Load(request.tokens_in, tokens_out)
+
+    def take_in(self, state: TargetState, permit: Permit, headroom: Headroom, now: float) -> None:
+        """What the headers of an attempt's answer say is left: it counts for all who share key and model."""
+        self.counting.take_in(state.quota, permit.tally, headroom, now)
 
     def hold_back(self, targets: Iterable[Target], now: float) -> None:
         """A call was decided in which these targets stand back for their ramp."""
@@ -199,6 +244,14 @@ class Learned:
             for state in self.states.values()
             if [state.target.domain(domain) for domain in domains] == wanted
         ]
+
+    def _new_state(self, target: Target, policy: Policy) -> TargetState:
+        state = _new_state(target, policy, self.recorder)
+        state.limiter = self.counting.limiter_of(target)
+        if target.model:  # a plain function shares its quota with nobody
+            domains = SCOPE_DOMAINS[Scope.CREDENTIAL_MODEL]
+            state.quota = self.counting.quotas.of(tuple(target.domain(domain) for domain in domains))
+        return state
 
     def _cool_down(self, state: TargetState, failure: Failure, now: float, wait: Wait) -> None:
         if state.cooldown_until_s <= now:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from failover.core.failures import Failure
+from failover.core.headroom import Headroom
 from failover.core.vocabulary import Limits, Target, Usage
 
 if TYPE_CHECKING:
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FirstToken:
-    """The first token of a streamed attempt arrived."""
+    """The first token of a streamed attempt arrived; `headroom` is what its headers say is left."""
 
     attempt: int
+    headroom: Headroom | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Succeeded:
 
     attempt: int
     usage: Usage | None = None
+    headroom: Headroom | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Failed:
     attempt: int
     failure: Failure
     usage: Usage | None = None
+    headroom: Headroom | None = None
 
 
 @dataclass(frozen=True, slots=True)
