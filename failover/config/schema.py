@@ -23,8 +23,6 @@ from failover.core.strategies import STRATEGIES
 from failover.core.vocabulary import StrategyFunction, Target
 from failover.documents import Section, shown
 
-LATER_STRATEGIES: frozenset[str] = frozenset()
-
 _CREDENTIAL_HINT = "name the variable that holds it instead: 'credential: env:NAME'"
 _KEY_HINTS = MappingProxyType(dict.fromkeys(("api_key", "key", "token", "secret"), _CREDENTIAL_HINT))
 

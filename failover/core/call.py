@@ -13,6 +13,7 @@ from failover.core.backoff import FullJitter, Rng
 from failover.core.candidates import Candidates, Pick
 from failover.core.decide import Facts, decide
 from failover.core.failures import Failure, FailureKind, NextTarget
+from failover.core.headroom import Headroom
 from failover.core.learned import Learned, Record
 from failover.core.logbook import Attempt, Logbook
 from failover.core.messages import (
@@ -95,7 +96,9 @@ class Call:
         self._learned.budgets[self.route.name].deposit()
         decision = decide(self.route, self.request, self._learned, self._facts, now, self._rng)
         self._learned.hold_back(decision.held_back, now)
-        load = self._learned.load_of(self.request, self.route.name)
+        counting, load = self._learned.counting, None
+        if counting.is_on:
+            load = counting.load_of(self.request, self._learned.tokens_out[self.route.name].value)
         self._candidates = Candidates(
             self.route,
             decision,
@@ -183,7 +186,8 @@ class Call:
         attempt = self._running(message.attempt)
         if attempt is None or self._committed:
             return ()
-        self._told(attempt, message, now)
+        if message.headroom is not None:
+            self._told(attempt, message.headroom, now)
         attempt.first_token_s = now - attempt.started_s
         self._committed = True
         self._logbook.first_token(attempt, now)
@@ -193,7 +197,8 @@ class Call:
         attempt = self._running(message.attempt)
         if attempt is None:
             return ()
-        self._told(attempt, message, now)
+        if message.headroom is not None:
+            self._told(attempt, message.headroom, now)
         state = attempt.state
         if attempt.first_token_s is not None:
             state.first_token.observe(attempt.first_token_s, now)
@@ -209,7 +214,8 @@ class Call:
         attempt = self._running(message.attempt)
         if attempt is None:
             return ()
-        self._told(attempt, message, now)
+        if message.headroom is not None:
+            self._told(attempt, message.headroom, now)
         failure = message.failure
         wait = FullJitter(self.route.policy.backoff, self._rng)
         permit = self._learned.blame(attempt.state, attempt.permit, failure, now, wait)
@@ -222,9 +228,8 @@ class Call:
             return self._raise(endings.stopped(self.route.name, failures, passed_over), now)
         return self._advance(now)
 
-    def _told(self, attempt: Attempt, message: FirstToken | Succeeded | Failed, now: float) -> None:
-        if message.headroom is not None:
-            self._learned.take_in(attempt.state, attempt.permit, message.headroom, now)
+    def _told(self, attempt: Attempt, headroom: Headroom, now: float) -> None:
+        self._learned.counting.take_in(attempt.state.quota, attempt.permit.tally, headroom, now)
 
     def _stops(self, failure: Failure) -> bool:
         next_target = failure.disposition.next_target
@@ -284,4 +289,5 @@ class Call:
 
     def _end(self, target: str | None, error: str | None, now: float) -> None:
         self.done = True
+        self._candidates.leave_queue()
         self._logbook.call_ended(target, error, now)

@@ -10,7 +10,7 @@ from failover.core.backoff import FullJitter, Rng, backoff_within_s
 from failover.core.budget import RetryBudget
 from failover.core.failures import Failure, NextTarget, SameTarget
 from failover.core.learned import Learned, TargetState
-from failover.core.limits import Load
+from failover.core.limits import Limiter, Load
 from failover.core.policy import LastResort
 from failover.core.vocabulary import AttemptCause, Decision, PassedOver, Reason, Route, Target
 
@@ -67,6 +67,7 @@ class Candidates:
         "_route",
         "_stream",
         "_wait",
+        "_waits_for",
         "load",
         "passed_over",
         "returns_s",
@@ -86,6 +87,7 @@ class Candidates:
         self._route = route
         self._stream = stream
         self.load = load
+        self._waits_for: Limiter | None = None
         self._order = decision.order
         barred = [each.target for each in decision.passed_over if each.reason is Reason.OTHER_VECTOR_SPACE]
         self._able = tuple([target for target in route.targets() if target not in barred])
@@ -158,7 +160,14 @@ class Candidates:
             )
             asked.retry_at_s = inf if waited_s is None else now + waited_s
 
+    def leave_queue(self) -> None:
+        """Whatever limit the call waited for, it does no longer."""
+        if self._waits_for is not None and self.load is not None:
+            self._waits_for.leave(self.load)
+            self._waits_for = None
+
     def _picked(self, state: TargetState, cause: AttemptCause) -> Pick:
+        self.leave_queue()
         asked = self._asked.setdefault(state.target.name, _Asked())
         asked.asks += 1
         asked.at_once = False
@@ -230,7 +239,10 @@ class Candidates:
             return None
         if ready_s > now:
             if chosen.limiter is not None and self.load is not None:
+                if self._waits_for is not chosen.limiter:
+                    self.leave_queue()
                 chosen.limiter.queue_up(self.load, ready_s, now, chosen.in_flight)
+                self._waits_for = chosen.limiter
             return WaitUntil(ready_s)
         if chosen.target.name in self._asked:
             return self._picked(chosen, AttemptCause.RETRY) if self._budget.try_withdraw(now) else None

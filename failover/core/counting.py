@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from failover.core.headroom import NOTHING_SENT, Headroom, Quota, Quotas, Sent
 from failover.core.limits import Entry, Limiter, Load
-from failover.core.vocabulary import Target, Usage
+from failover.core.vocabulary import Request, Target, Usage
 
 NO_LOAD = Load()
 
@@ -47,6 +47,10 @@ class Counting:
             return None
         self.is_on = True
         return Limiter(*limits)
+
+    def load_of(self, request: Request, tokens_out: float) -> Load:
+        """What a request sends, `tokens_out` where it does not say itself."""
+        return Load(request.tokens_in, int(tokens_out) if request.tokens_out is None else request.tokens_out)
 
     def count(self, quota: Quota, limiter: Limiter | None, load: Load | None, now: float) -> Tally:
         """An attempt starts."""

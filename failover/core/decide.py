@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from failover.core.learned import Learned, TargetState
-from failover.core.limits import Load
 from failover.core.prices import PriceBook
 from failover.core.standing_back import standing_back
 from failover.core.strategies import STRATEGIES, Ranking, Rng, Strategy
@@ -35,7 +34,8 @@ def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: 
     passed_over: list[PassedOver] = []
     failed = False
     states = learned.states
-    load = Load(request.tokens_in, tokens_out) if learned.counting.is_on else None
+    counting = learned.counting
+    load = counting.load_of(request, tokens_out) if counting.is_on else None
     space = space_of(route.targets()[0]) if request.operation == Operation.EMBEDDING else None
     for tier in route.chain:
         eligible = []

@@ -14,20 +14,12 @@ from failover.core.budget import RetryBudget
 from failover.core.counting import Counting
 from failover.core.events import BreakerChanged, CooldownStarted, Event, TargetRetired
 from failover.core.failures import Failure, FailureKind, Scope, StayAway
-from failover.core.headroom import Headroom, Quota, Quotas
+from failover.core.headroom import Quota, Quotas
 from failover.core.limits import Limiter, Load
 from failover.core.policy import Policy
 from failover.core.ramp import Ramp
 from failover.core.stats import PeakEwma, TokenMean
-from failover.core.vocabulary import (
-    FaultDomain,
-    Outcome,
-    PassedOver,
-    Reason,
-    Request,
-    Route,
-    Target,
-)
+from failover.core.vocabulary import FaultDomain, Outcome, PassedOver, Reason, Route, Target
 
 AWAY_LONG_S = 300.0
 """Quota, bill or key: nothing heals by itself in seconds, but a probe now and then costs little."""
@@ -101,15 +93,16 @@ class TargetState:
 
     def eligible(self, now: float, load: Load | None = None) -> bool:
         """Whether it may be tried at `now`, with so much to send."""
-        return self.is_up(now) and (
-            self.limiter is None or self.limiter.ready_at_s(now, self.in_flight, load) <= now
-        )
-
-    def is_up(self, now: float) -> bool:
-        """Whether nothing but a limit of your own may keep it from being tried."""
+        if self.limiter is not None and self.limiter.ready_at_s(now, self.in_flight, load) > now:
+            return False
         if self.drained or self.retired_by is not None:
             return False
         return self.cooldown_until_s <= now and self.breaker.admits(now)
+
+    def is_up(self, now: float) -> bool:
+        """Whether nothing but a limit of your own may keep it from being tried."""
+        away = self.drained or self.retired_by is not None or self.cooldown_until_s > now
+        return not away and self.breaker.admits(now)
 
     def passed_over(self, now: float, load: Load | None = None) -> PassedOver:
         """Why it may not be tried; call only when it is not eligible."""
@@ -175,19 +168,6 @@ class Learned:
         if self.counting.is_on:
             permit.tally = self.counting.count(state.quota, state.limiter, load, now)
         return permit
-
-    def load_of(self, request: Request, route: str) -> Load | None:
-        """What a request sends, as far as it can be told; None while nobody counts."""
-        if not self.counting.is_on:
-            return None
-        tokens_out = request.tokens_out
-        if tokens_out is None:
-            tokens_out = int(self.tokens_out[route].value)
-        return Load(request.tokens_in, tokens_out)
-
-    def take_in(self, state: TargetState, permit: Permit, headroom: Headroom, now: float) -> None:
-        """What the headers of an attempt's answer say is left: it counts for all who share key and model."""
-        self.counting.take_in(state.quota, permit.tally, headroom, now)
 
     def hold_back(self, targets: Iterable[Target], now: float) -> None:
         """A call was decided in which these targets stand back for their ramp."""

@@ -96,8 +96,8 @@ class Limiter:
     """The limits of one target, and what counts against them. None: without limit.
 
     Who has to wait for it stands in a queue: those who came later, and new requests, leave room for
-    those before them. A place is kept until the time its owner was told, and a moment more; so an owner
-    who left, or found somebody else, holds up nobody for long.
+    those before them. A place is given up when its owner leaves or is sent elsewhere; at the latest a
+    moment after the time its owner was told, so that whoever was forgotten holds up nobody for long.
     """
 
     __slots__ = ("_before", "_queue", "concurrency", "log", "requests_per_minute", "tokens_per_minute")
@@ -175,6 +175,10 @@ class Limiter:
             if until_s < now and other is not load:
                 del self._queue[other]
         self._queue[load] = at_s + LATE_S
+
+    def leave(self, load: Load) -> None:
+        """The owner of `load` no longer waits."""
+        self._queue.pop(load, None)
 
     def take(self, load: Load, now: float) -> Entry:
         """An attempt starts."""

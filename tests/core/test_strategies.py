@@ -18,6 +18,7 @@ from failover.core.strategies import (
     Ranking,
     balanced,
     cost,
+    headroom,
     latency,
     least_busy,
     priority,
@@ -58,7 +59,7 @@ def names(strategy, states, *, rng=NOT_ASKED, stream=False, prices=None, tokens_
 
 
 def test_a_strategy_is_found_under_the_name_that_configs_use():
-    rules = (priority, cost, latency, weighted, least_busy, balanced)
+    rules = (priority, cost, latency, weighted, least_busy, headroom, balanced)
     assert {rule.__name__: rule for rule in rules} == STRATEGIES
 
 
