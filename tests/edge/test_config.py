@@ -38,7 +38,7 @@ providers:
   anthropic: {credential: env:ANTHROPIC_API_KEY, edge: cloudflare}
   mistral:   {credential: env:MISTRAL_API_KEY}
 targets:
-  gpt:     {provider: openai,    model: openai/gpt-5.6-luna,        region: us, limits: {tpm: 2000000}}
+  gpt:     {provider: openai,    model: openai/gpt-5.6-luna,        region: us, limits: {rpm: 5000, tpm: 2000000}}
   claude:  {provider: anthropic, model: anthropic/claude-sonnet-5,  region: us}
   mistral: {provider: mistral,   model: mistral/mistral-large-2512, region: eu}
 routes:
@@ -113,6 +113,7 @@ def test_the_example_of_the_design_loads(tmp_path: Path) -> None:
         credential="OPENAI_API_KEY",
         edge="cloudflare",
         tokens_per_minute=2_000_000,
+        requests_per_minute=5000,
     )
     route = config.routes["chat"]
     assert route.strategy == "cost"
@@ -530,6 +531,8 @@ def test_an_api_base_holds_no_credential(address: str) -> None:
             "unknown provider 'anthropic'; known: openai",
         ),
         (target_of(limits={"tpm": 0}), "targets.gpt.limits.tpm", "must be at least 1, got 0"),
+        (target_of(limits={"rpm": 0}), "targets.gpt.limits.rpm", "must be at least 1, got 0"),
+        (target_of(limits={"concurrency": 0}), "targets.gpt.limits.concurrency", "must be at least 1, got 0"),
         (target_of(limits={"tmp": 1}), "targets.gpt.limits.tmp", "unknown key 'tmp'; did you mean 'tpm'?"),
         (
             target_of(region=" us"),
