@@ -289,5 +289,6 @@ class Call:
 
     def _end(self, target: str | None, error: str | None, now: float) -> None:
         self.done = True
-        self._candidates.leave_queue()
+        if self._candidates.waits_for is not None:
+            self._candidates.leave_queue()
         self._logbook.call_ended(target, error, now)

@@ -67,10 +67,10 @@ class Candidates:
         "_route",
         "_stream",
         "_wait",
-        "_waits_for",
         "load",
         "passed_over",
         "returns_s",
+        "waits_for",
     )
 
     def __init__(
@@ -87,7 +87,7 @@ class Candidates:
         self._route = route
         self._stream = stream
         self.load = load
-        self._waits_for: Limiter | None = None
+        self.waits_for: Limiter | None = None
         self._order = decision.order
         barred = [each.target for each in decision.passed_over if each.reason is Reason.OTHER_VECTOR_SPACE]
         self._able = tuple([target for target in route.targets() if target not in barred])
@@ -162,12 +162,13 @@ class Candidates:
 
     def leave_queue(self) -> None:
         """Whatever limit the call waited for, it does no longer."""
-        if self._waits_for is not None and self.load is not None:
-            self._waits_for.leave(self.load)
-            self._waits_for = None
+        if self.waits_for is not None and self.load is not None:
+            self.waits_for.leave(self.load)
+        self.waits_for = None
 
     def _picked(self, state: TargetState, cause: AttemptCause) -> Pick:
-        self.leave_queue()
+        if self.waits_for is not None:
+            self.leave_queue()
         asked = self._asked.setdefault(state.target.name, _Asked())
         asked.asks += 1
         asked.at_once = False
@@ -239,10 +240,10 @@ class Candidates:
             return None
         if ready_s > now:
             if chosen.limiter is not None and self.load is not None:
-                if self._waits_for is not chosen.limiter:
+                if self.waits_for is not chosen.limiter:
                     self.leave_queue()
                 chosen.limiter.queue_up(self.load, ready_s, now, chosen.in_flight)
-                self._waits_for = chosen.limiter
+                self.waits_for = chosen.limiter
             return WaitUntil(ready_s)
         if chosen.target.name in self._asked:
             return self._picked(chosen, AttemptCause.RETRY) if self._budget.try_withdraw(now) else None

@@ -104,7 +104,7 @@ def _obey(state: TargetState, before: TargetState, now: float) -> None:
     """What an operator said of a target by its name holds also after its config was changed."""
     state.drained = before.drained
     if state.limiter is not None:
-        state.limiter.succeed(before)
+        state.limiter.take_over(before)
     left_s = before.breaker.forced_until_s - now
     if left_s > 0:
         state.breaker.force_open(now, left_s)

@@ -48,6 +48,15 @@ class Counting:
         self.is_on = True
         return Limiter(*limits)
 
+    def quota_of(self, target: Target) -> Quota:
+        """What it shares with all targets of the same provider, credential and model.
+
+        A plain function shares its quota with nobody.
+        """
+        if not target.model:
+            return Quota()
+        return self.quotas.of((target.provider, target.credential, target.model))
+
     def load_of(self, request: Request, tokens_out: float) -> Load:
         """What a request sends, `tokens_out` where it does not say itself."""
         return Load(request.tokens_in, int(tokens_out) if request.tokens_out is None else request.tokens_out)

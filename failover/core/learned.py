@@ -6,7 +6,7 @@ Scopes fan out when something is learned, which is rare, so that deciding only c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from math import isfinite
+from math import inf, isfinite
 
 from failover.core.backoff import Wait, backoff_s
 from failover.core.breaker import CLOSED, OPEN, Breaker, Permit
@@ -93,16 +93,13 @@ class TargetState:
 
     def eligible(self, now: float, load: Load | None = None) -> bool:
         """Whether it may be tried at `now`, with so much to send."""
-        if self.limiter is not None and self.limiter.ready_at_s(now, self.in_flight, load) > now:
-            return False
         if self.drained or self.retired_by is not None:
             return False
         return self.cooldown_until_s <= now and self.breaker.admits(now)
 
     def is_up(self, now: float) -> bool:
         """Whether nothing but a limit of your own may keep it from being tried."""
-        away = self.drained or self.retired_by is not None or self.cooldown_until_s > now
-        return not away and self.breaker.admits(now)
+        return TargetState.eligible(self, now)
 
     def passed_over(self, now: float, load: Load | None = None) -> PassedOver:
         """Why it may not be tried; call only when it is not eligible."""
@@ -112,18 +109,32 @@ class TargetState:
             return PassedOver(self.target, Reason.RETIRED)
         if self.cooldown_until_s > now:
             return PassedOver(self.target, Reason.COOLDOWN, self.cooldown_until_s)
-        if self.limiter is not None and self.breaker.admits(now):
-            at_s = self.limiter.rate_ready_at_s(now, load)
-            until_s = at_s if now < at_s and isfinite(at_s) else None
-            return PassedOver(self.target, Reason.LIMIT_REACHED, until_s)
         if self.breaker.state == OPEN:
-            open_s = self.breaker.open_until_s
-            return PassedOver(self.target, Reason.BREAKER_OPEN, open_s if isfinite(open_s) else None)
+            until_s = self.breaker.open_until_s
+            return PassedOver(self.target, Reason.BREAKER_OPEN, until_s if isfinite(until_s) else None)
         return PassedOver(self.target, Reason.PROBE_RUNNING)
 
     def latency_s(self, *, stream: bool) -> float | None:
         """The usual time to the first token of a stream, or to a whole reply; None: never seen."""
         return self.first_token.value_s if stream else self.total.value_s
+
+
+class LimitedState(TargetState):
+    """A target with limits of your own: `limiter` is set. The others need not ask for any."""
+
+    __slots__ = ()
+
+    def eligible(self, now: float, load: Load | None = None) -> bool:
+        """Whether it may be tried at `now`, and has room for so much."""
+        limiter = self.limiter
+        return self.is_up(now) and (limiter is None or limiter.ready_at_s(now, self.in_flight, load) <= now)
+
+    def passed_over(self, now: float, load: Load | None = None) -> PassedOver:
+        """Why it may not be tried; call only when it is not eligible."""
+        if self.limiter is None or not self.is_up(now):
+            return super().passed_over(now, load)
+        at_s = self.limiter.rate_ready_at_s(now, load)
+        return PassedOver(self.target, Reason.LIMIT_REACHED, at_s if now < at_s < inf else None)
 
 
 class Learned:
@@ -226,11 +237,10 @@ class Learned:
         ]
 
     def _new_state(self, target: Target, policy: Policy) -> TargetState:
-        state = _new_state(target, policy, self.recorder)
-        state.limiter = self.counting.limiter_of(target)
-        if target.model:  # a plain function shares its quota with nobody
-            domains = SCOPE_DOMAINS[Scope.CREDENTIAL_MODEL]
-            state.quota = self.counting.quotas.of(tuple(target.domain(domain) for domain in domains))
+        limiter = self.counting.limiter_of(target)
+        state = _new_state(target, policy, self.recorder, TargetState if limiter is None else LimitedState)
+        state.limiter = limiter
+        state.quota = self.counting.quota_of(target)
         return state
 
     def _cool_down(self, state: TargetState, failure: Failure, now: float, wait: Wait) -> None:
@@ -268,7 +278,7 @@ class Learned:
                 self.recorder.tell(TargetRetired(self.recorder.now, each.target.name, kind))
 
 
-def _new_state(target: Target, policy: Policy, recorder: Recorder) -> TargetState:
+def _new_state(target: Target, policy: Policy, recorder: Recorder, kind: type[TargetState]) -> TargetState:
     def changed(state_from: str, state_to: str, open_until_s: float | None) -> None:
         if state_to == CLOSED:
             state.ramp.begin(recorder.now)
@@ -276,7 +286,7 @@ def _new_state(target: Target, policy: Policy, recorder: Recorder) -> TargetStat
             state.ramp.end()
         recorder.tell(BreakerChanged(recorder.now, target.name, state_from, state_to, open_until_s))
 
-    state = TargetState(target, Breaker(policy.breaker, changed))
+    state = kind(target, Breaker(policy.breaker, changed))
     return state
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from math import inf
-from typing import Protocol, Self
+from typing import Protocol
 
 MINUTE_S = 60.0
 GRAIN_S = 1.0
@@ -115,12 +115,11 @@ class Limiter:
         self._queue: dict[Load, float] = {}
         self._before: Sender | None = None
 
-    def succeed(self, before: Sender) -> Self:
+    def take_over(self, before: Sender) -> None:
         """Count on where the target had another config: what it was sent under that counts too."""
         if before.limiter is not None:
             self.log = before.limiter.log
         self._before = before
-        return self
 
     def ready_at_s(self, now: float, in_flight: int, load: Load | None = None) -> float:
         """When one more attempt may start: `now`, later, or inf where its prompt alone is too large.

@@ -385,7 +385,7 @@ RULES = [
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(script=limited_scripts())
 def test_of_every_script_with_limits(rule, script):
     rule(Driver(script).play())

@@ -132,6 +132,7 @@ class SawIt:
 
     outcome: Outcome
     fault: None = None
+    reply: None = None
 
 
 class ScriptedOutcomes:
