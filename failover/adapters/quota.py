@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from failover.adapters.waiting import number_of, reset_s, told_now_s
@@ -76,6 +77,7 @@ def headroom_of(headers: Mapping[str, str], now_wall_s: float = 0.0) -> Headroom
     return Headroom(known) if known else None
 
 
+@lru_cache(maxsize=512)
 def _placed(name: str) -> tuple[_Window, str] | None:
     """Which window a header is about, and which of its figures it holds."""
     if name in _COHERE:
