@@ -9,8 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from failover.adapters.seam import Adapter, Answer, Outbound, Piece
+from failover.adapters.seam import Adapter, Answer, Outbound, Piece, told_by
 from failover.core.failures import Failure, FailureKind, Phase
+from failover.core.headroom import Headroom
 from failover.core.messages import Failed, FirstToken, Message, Send, Succeeded
 from failover.core.vocabulary import Usage
 
@@ -68,8 +69,9 @@ class WholeAttempt:
                 answer = self.answer = await self._adapter.send(self._outbound)
         except Exception as error:  # noqa: BLE001  # the adapter classifies whatever its client raises
             self.error = error
-            return Failed(send.attempt, _observed(self._adapter, send, error, limit, Phase.TOTAL))
-        return Succeeded(send.attempt, answer.usage, answer.doubts)
+            failure = _observed(self._adapter, send, error, limit, Phase.TOTAL)
+            return Failed(send.attempt, failure, headroom=told_by(error))
+        return Succeeded(send.attempt, answer.usage, answer.doubts, answer.headroom)
 
     async def close(self) -> None:
         """Nothing: who awaits `send` is the only one who holds anything."""
@@ -101,6 +103,7 @@ class StreamedAttempt:
         self._held: list[Any] = []
         self._whole = whole
         self._doubts: tuple[Failure, ...] = ()
+        self._headroom: Headroom | None = None
         self._begun = False
         self._said_more_than_text = False
         self._waited_s = 0.0
@@ -119,7 +122,7 @@ class StreamedAttempt:
         if isinstance(piece, Failure):
             await self.close()
             resumable = bool(self.text) and not self._said_more_than_text
-            return Failed(number, piece, self.usage, resumable=resumable)
+            return Failed(number, piece, self.usage, resumable=resumable, headroom=told_by(self.error))
         if piece is None:
             await self.close()
             return self.ended()
@@ -127,7 +130,7 @@ class StreamedAttempt:
         if piece.has_token and not self._begun:
             self._begun = True
             doubts, self._doubts = self._doubts, ()
-            return FirstToken(number, held=bool(self._held), doubts=doubts)
+            return FirstToken(number, bool(self._held), doubts, self._headroom)
         return None
 
     def ended(self) -> Message:
@@ -159,6 +162,8 @@ class StreamedAttempt:
         self.usage = piece.usage or self.usage
         if piece.doubts:
             self._doubts += piece.doubts
+        if piece.headroom is not None:
+            self._headroom = piece.headroom
         if piece.value is None:
             return
         if piece.tool_call or self._held:

@@ -11,7 +11,8 @@ from threading import RLock
 
 from failover.config import Config
 from failover.core import controls
-from failover.core.learned import Learned, TargetState
+from failover.core.learned import Learned
+from failover.core.target_state import TargetState
 from failover.documents import ending
 from failover.errors import Complaint, ConfigError
 from failover.reloading import Following

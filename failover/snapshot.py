@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from failover.core.decide import Facts
-from failover.core.learned import Learned, TargetState
+from failover.core.learned import Learned
+from failover.core.target_state import TargetState
 from failover.core.vocabulary import Reason
 
 
@@ -14,7 +15,9 @@ class TargetSnapshot:
     """One target. Seconds left count from the moment of the snapshot; prices are dollars per million.
 
     `away` says why it may not be tried, None when it may. `drained` and `forced_open` are an operator's
-    word; one that is forced open until it is reset has no `away_for_s`.
+    word; one that is forced open until it is reset has no `away_for_s`. `headroom_share` is the least part
+    that is left of any window of its quota, as far as its provider told. What it was sent in the last
+    minute is counted where it has limits; those are None where there is none.
     """
 
     target: str
@@ -28,6 +31,12 @@ class TargetSnapshot:
     output_usd_per_mtok: float | None
     drained: bool = False
     forced_open: bool = False
+    headroom_share: float | None = None
+    requests_last_minute: int | None = None
+    tokens_last_minute: int | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    concurrency: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,7 @@ def snapshot(learned: Learned, facts: Facts, now: float) -> Snapshot:
 def _target(state: TargetState, facts: Facts, now: float) -> TargetSnapshot:
     away = None if state.eligible(now) else state.passed_over(now)
     until_s = None if away is None else away.until_s
+    log = None if state.limiter is None else state.limiter.log_at(now)
     price = facts.prices.in_force(state.target.name, facts.epoch_s + now)
     return TargetSnapshot(
         target=state.target.name,
@@ -62,4 +72,10 @@ def _target(state: TargetState, facts: Facts, now: float) -> TargetSnapshot:
         output_usd_per_mtok=None if price is None else price.output_nusd_per_mtok / 1e9,
         drained=state.drained,
         forced_open=state.breaker.forced_until_s > now,
+        headroom_share=state.quota.share(now),
+        requests_last_minute=None if log is None else log.requests,
+        tokens_last_minute=None if log is None else log.tokens,
+        requests_per_minute=state.target.requests_per_minute,
+        tokens_per_minute=state.target.tokens_per_minute,
+        concurrency=state.target.concurrency,
     )

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from failover.core.learned import TargetState
 from failover.core.strategies import Ranking, Strategy
+from failover.core.target_state import TargetState
 from failover.core.vocabulary import Route
 
 _log = logging.getLogger("failover")

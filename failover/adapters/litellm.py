@@ -18,7 +18,8 @@ from failover.adapters.clients import ClientKey, ClientPool, Style
 from failover.adapters.loading import load_litellm, load_provider
 from failover.adapters.operations import METHODS, UnsupportedOperationError, deaf_to_retries, usage_of
 from failover.adapters.pieces import PieceReader, doubts_of
-from failover.adapters.seam import Answer, Outbound, Piece
+from failover.adapters.quota import headroom_of
+from failover.adapters.seam import HEADROOM, Answer, Outbound, Piece
 from failover.adapters.transport import BrokenReplyError, Exchange, watched
 from failover.core.failures import Failure, FailureKind
 from failover.core.vocabulary import Target
@@ -85,10 +86,11 @@ class LitellmAdapter:
                 raise BrokenReplyError(f"the reply holds no {missing}", _malformed(exchange))
         except BaseException as error:
             await exchange.aclose()
-            _tell(error, exchange)
+            self._tell(error, exchange)
             raise
         usage = usage_of(getattr(value, "usage", None))
-        return Answer(value, usage, doubts_of(outbound, exchange, value))
+        headroom = headroom_of(exchange.headers, self._wall())
+        return Answer(value, usage, doubts_of(outbound, exchange, value), headroom)
 
     async def stream(self, outbound: Outbound) -> AsyncIterator[Piece]:
         """The reply in pieces, each with litellm's chunk untouched.
@@ -105,7 +107,7 @@ class LitellmAdapter:
                 chunks = aiter(await self._litellm.acompletion(**arguments))
                 # For some providers (Gemini) litellm sends no sooner than it is asked for a chunk.
                 chunk = await anext(chunks, None)
-            reader = PieceReader(outbound, exchange)
+            reader = PieceReader(outbound, exchange, headroom_of(exchange.headers, self._wall()))
             while chunk is not None:
                 piece = reader.piece(chunk)
                 if piece.finish_reason:
@@ -114,7 +116,7 @@ class LitellmAdapter:
                 chunk = await anext(chunks, None)
             self._require_answer(outbound.target, exchange)
         except Exception as error:
-            _tell(error, exchange)
+            self._tell(error, exchange)
             raise
         finally:
             await exchange.aclose()
@@ -176,6 +178,14 @@ class LitellmAdapter:
             return cut if streamed and failure.kind is not FailureKind.TIMEOUT else failure
         return self._judged(target, exchange) or (cut if streamed else None)
 
+    def _tell(self, error: BaseException, exchange: Exchange) -> None:
+        """Attach to `error` what was seen; an error of ours from beneath comes up as it is."""
+        if isinstance(exchange.error, FailoverError) and error is not exchange.error:
+            raise exchange.error from error
+        setattr(error, _EXCHANGE, exchange)
+        if exchange.status is not None and exchange.status >= HTTPStatus.BAD_REQUEST:
+            setattr(error, HEADROOM, headroom_of(exchange.headers, self._wall()))
+
     async def aclose(self) -> None:
         """Close the clients and their connections."""
         await self._pool.aclose()
@@ -236,13 +246,6 @@ class LitellmAdapter:
         base = destination.api_base or self._environment.get("AZURE_API_BASE", "")
         version = self._environment.get("AZURE_API_VERSION", "") or _AZURE_VERSION
         return deaf_to_retries(self._pool.client(ClientKey(style, base, secret, version)))
-
-
-def _tell(error: BaseException, exchange: Exchange) -> None:
-    """Attach to `error` what was seen; an error of ours from beneath comes up as it is."""
-    if isinstance(exchange.error, FailoverError) and error is not exchange.error:
-        raise exchange.error from error
-    setattr(error, _EXCHANGE, exchange)
 
 
 def _malformed(exchange: Exchange) -> Failure:

@@ -9,15 +9,17 @@ from failover.adapters.operations import usage_of
 from failover.adapters.seam import Outbound, Piece
 from failover.adapters.transport import Exchange
 from failover.core.failures import Failure
+from failover.core.headroom import Headroom
 
 
 class PieceReader:
     """Reads one stream, chunk by chunk."""
 
-    def __init__(self, outbound: Outbound, exchange: Exchange) -> None:
+    def __init__(self, outbound: Outbound, exchange: Exchange, headroom: Headroom | None) -> None:
         self._target = outbound.target
         self._exchange = exchange
         self._tool_calls = ToolCalls(outbound.payload)
+        self._headroom = headroom
         self._begun = False
 
     def piece(self, chunk: Any) -> Piece:
@@ -42,7 +44,13 @@ class PieceReader:
             usage=usage_of(vars(chunk).get("usage") or _extra(chunk, "usage")),
             tool_call=called,
             doubts=self._doubts(ended=bool(finish_reason)),
+            headroom=self._taken_headroom(),
         )
+
+    def _taken_headroom(self) -> Headroom | None:
+        """What its headers said is left: told with the first piece."""
+        headroom, self._headroom = self._headroom, None
+        return headroom
 
     def _doubts(self, *, ended: bool) -> tuple[Failure, ...]:
         doubts: tuple[Failure, ...] = ()

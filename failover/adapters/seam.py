@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from failover.core.failures import Failure
+from failover.core.headroom import Headroom
 from failover.core.vocabulary import Limits, Target, Usage
+
+HEADROOM = "failover_headroom"
+
+
+def told_by(error: BaseException | None) -> Headroom | None:
+    """What the headers of a refusal said is left, as the adapter attached it to what it raised."""
+    found = getattr(error, HEADROOM, None)
+    return found if isinstance(found, Headroom) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +38,13 @@ class Answer:
     """A complete reply: the object the caller gets, untouched, and what it used.
 
     `doubts`: what speaks against its being what was asked for (another model, a tool call that is none).
+    `headroom` is what its headers say is left.
     """
 
     value: Any
     usage: Usage | None = None
     doubts: tuple[Failure, ...] = ()
+    headroom: Headroom | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +54,7 @@ class Piece:
     `has_token`: it carries content (text, reasoning, a tool call), so handing it on commits.
     `text`: the part of the answer's text in it. `tool_call`: it holds a part of one. `finish_reason`:
     set on the piece that ends the answer. `usage`: set where the provider tells. `doubts`: as of an
-    `Answer`, each told once, as soon as it is known.
+    `Answer`, each told once, as soon as it is known. `headroom`: on the first piece, as in `Answer`.
     """
 
     value: Any
@@ -53,6 +64,7 @@ class Piece:
     usage: Usage | None = None
     tool_call: bool = False
     doubts: tuple[Failure, ...] = ()
+    headroom: Headroom | None = None
 
 
 class Adapter(Protocol):

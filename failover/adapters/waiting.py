@@ -37,7 +37,7 @@ def waiting_s(headers: Mapping[str, str], body: Any, now_wall_s: float = 0.0) ->
     `headers` have lower-case names, `body` is parsed JSON or text, `now_wall_s` is Unix time. Where the
     clock is not known (0), the reply's own `Date` stands in for it.
     """
-    now_s = now_wall_s if now_wall_s > 0 and math.isfinite(now_wall_s) else _date_s(headers.get("date", ""))
+    now_s = told_now_s(headers, now_wall_s)
     for hint in (
         _asked_s(headers, now_s),
         _retry_info_s(body),
@@ -58,13 +58,19 @@ def duration_s(text: str) -> float | None:
     return _sane(sum(float(count) * _UNIT_S[unit] for count, unit in _PART.findall(stripped)))
 
 
+def told_now_s(headers: Mapping[str, str], now_wall_s: float) -> float | None:
+    """Unix time: the clock's, or that of the reply's `Date` where the clock is not known (0)."""
+    return now_wall_s if now_wall_s > 0 and math.isfinite(now_wall_s) else _date_s(headers.get("date", ""))
+
+
 def _sane(seconds: float | None) -> float | None:
     if seconds is None or not math.isfinite(seconds) or seconds > LONGEST_S:
         return None
     return max(0.0, seconds)
 
 
-def _number(text: str) -> float | None:
+def number_of(text: str) -> float | None:
+    """A plain number that is not negative; None for anything else."""
     stripped = text.strip()
     return float(stripped) if _NUMBER.fullmatch(stripped) else None
 
@@ -96,8 +102,8 @@ def _asked_s(headers: Mapping[str, str], now_s: float | None) -> float | None:
     Azure sends `retry-after: 1` with `retry-after-ms: 0`, Cerebras only the milliseconds.
     """
     text = headers.get("retry-after", "")
-    whole_s = _sane(_number(text)) if _NUMBER.fullmatch(text.strip()) else _until_s(_date_s(text), now_s)
-    milliseconds = _number(headers.get("retry-after-ms", ""))
+    whole_s = _sane(number_of(text)) if _NUMBER.fullmatch(text.strip()) else _until_s(_date_s(text), now_s)
+    milliseconds = number_of(headers.get("retry-after-ms", ""))
     precise_s = None if milliseconds is None else _sane(milliseconds / 1000)
     if whole_s is None or precise_s is None:
         return precise_s if whole_s is None else whole_s
@@ -140,15 +146,15 @@ def _resets_s(headers: Mapping[str, str], now_s: float | None) -> float | None:
     waits = [
         wait
         for name, value in headers.items()
-        if "ratelimit" in name and "remaining" in name and _number(value) == 0
-        if (wait := _reset_s(headers.get(name.replace("remaining", "reset"), ""), now_s)) is not None
+        if "ratelimit" in name and "remaining" in name and number_of(value) == 0
+        if (wait := reset_s(headers.get(name.replace("remaining", "reset"), ""), now_s)) is not None
     ]
     return max(waits, default=None)
 
 
-def _reset_s(text: str, now_s: float | None) -> float | None:
+def reset_s(text: str, now_s: float | None) -> float | None:
     """A reset is a duration, plain seconds, Unix time in seconds or milliseconds, or RFC 3339."""
-    number = _number(text)
+    number = number_of(text)
     if number is None:
         seconds = duration_s(text)
         return _until_s(_date_s(text), now_s) if seconds is None else seconds

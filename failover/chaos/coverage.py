@@ -24,7 +24,7 @@ from failover.core.vocabulary import AttemptCause, Route
 
 FIRST = AttemptCause.FIRST
 
-BLIND_TO_PRICES = frozenset({"priority", "latency", "weighted", "least_busy"})
+BLIND_TO_PRICES = frozenset({"priority", "latency", "weighted", "least_busy", "headroom"})
 """Strategies that rank without looking at a price."""
 
 _CAUSES = {

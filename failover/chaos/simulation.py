@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
+from http import HTTPStatus
 from typing import assert_never
 
+from failover.adapters.quota import headroom_of
 from failover.adapters.wire import ConnectionFault
 from failover.chaos.chance import Draws
 from failover.chaos.image import Exchange
 from failover.chaos.outcomes import Outcomes
 from failover.chaos.scenario import Workload
 from failover.chaos.workload import arrivals
-from failover.chaos.world import World
+from failover.chaos.world import START_EPOCH_S, World
 from failover.core.call import Call, Commands
 from failover.core.decide import Facts
 from failover.core.events import Event
 from failover.core.failures import Failure, FailureKind, Phase
+from failover.core.headroom import Headroom
 from failover.core.learned import Learned
 from failover.core.messages import (
     Cancel,
@@ -129,16 +132,27 @@ class Simulation:
             return [(limits.total_s, _timeout(number, Phase.TOTAL))]
         outcome = self._outcomes.of(send.target, exchange.image)
         if isinstance(outcome, Failure):
-            return [(exchange.total_s, Failed(number, outcome))]
-        whole = self._ended(number, exchange, outcome, limits.total_s)
-        return [(exchange.first_token_s, FirstToken(number)), whole] if stream else [whole]
+            told = self._headroom(exchange, refused=True)
+            return [(exchange.total_s, Failed(number, outcome, headroom=told))]
+        told = self._headroom(exchange, refused=False)
+        if not stream:
+            return [self._ended(number, exchange, outcome, limits.total_s, told)]
+        whole = self._ended(number, exchange, outcome, limits.total_s, None)
+        return [(exchange.first_token_s, FirstToken(number, headroom=told)), whole]
+
+    def _headroom(self, exchange: Exchange, *, refused: bool) -> Headroom | None:
+        """What the headers say is left; a broken answer is no refusal, and not listened to."""
+        reply = exchange.image.reply
+        if reply is None or (refused and reply.status < HTTPStatus.BAD_REQUEST):
+            return None
+        return headroom_of(reply.headers, START_EPOCH_S + self.now)
 
     def _ended(
-        self, number: int, exchange: Exchange, usage: Usage, total_limit_s: float
+        self, number: int, exchange: Exchange, usage: Usage, total_limit_s: float, told: Headroom | None
     ) -> tuple[float, Message]:
         if exchange.total_s >= total_limit_s:
             return total_limit_s, _timeout(number, Phase.TOTAL)
-        return exchange.total_s, Succeeded(number, usage)
+        return exchange.total_s, Succeeded(number, usage, headroom=told)
 
 
 class _Running:

@@ -144,6 +144,8 @@ def _target(name: str, section: TargetSection, provider: Provider) -> Target:
         callable=function,
         context_window_tokens=section.context_window_tokens,
         tokens_per_minute=section.limits.tpm,
+        requests_per_minute=section.limits.rpm,
+        concurrency=section.limits.concurrency,
         weight=section.weight,
         vector_space=section.vector_space or "",
         capabilities=_capabilities(section),

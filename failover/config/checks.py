@@ -7,14 +7,13 @@ from math import inf
 
 from failover.config.policy_schema import PolicySection
 from failover.config.schema import (
-    LATER_STRATEGIES,
     ConfigSection,
     Price,
     RouteSection,
     TargetSection,
 )
 from failover.core.strategies import STRATEGIES
-from failover.documents import NOT_YET, Complaints, Document, Place, ending, shown
+from failover.documents import Complaints, Document, Place, ending, shown
 
 
 def check_config(
@@ -46,8 +45,6 @@ def strategy_complaint(name: str, handed_over: Collection[str]) -> str:
     """What is wrong with that name of a strategy; empty when nothing is."""
     if name in STRATEGIES or name in handed_over:
         return ""
-    if name in LATER_STRATEGIES:
-        return f"the strategy '{name}' {NOT_YET}"
     return f"unknown value {shown(name)}{ending(name, [*STRATEGIES, *handed_over])}"
 
 

@@ -23,8 +23,6 @@ from failover.core.strategies import STRATEGIES
 from failover.core.vocabulary import StrategyFunction, Target
 from failover.documents import Section, shown
 
-LATER_STRATEGIES = frozenset({"headroom"})
-
 _CREDENTIAL_HINT = "name the variable that holds it instead: 'credential: env:NAME'"
 _KEY_HINTS = MappingProxyType(dict.fromkeys(("api_key", "key", "token", "secret"), _CREDENTIAL_HINT))
 
@@ -43,11 +41,11 @@ class Provider(Section):
 
 
 class TargetLimits(Section):
-    """What the provider lets this target take: it tells who may have what was too large for another."""
+    """What this target may be sent, by this router; who may have what was too large for another."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"rpm"})
-
-    tpm: Whole | None = Field(default=None, description="Tokens per minute.")
+    rpm: Whole | None = Field(default=None, description="Most requests in any minute.")
+    tpm: Whole | None = Field(default=None, description="Most tokens in any minute, by estimate until told.")
+    concurrency: Whole | None = Field(default=None, description="Most attempts at once.")
 
 
 _Able = Annotated[bool | None, Field(strict=True, description="Left out: what litellm's map says.")]

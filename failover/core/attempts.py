@@ -6,7 +6,9 @@ from failover.core.backoff import Wait
 from failover.core.candidates import Pick
 from failover.core.decide import Facts
 from failover.core.failures import Failure
+from failover.core.headroom import Headroom
 from failover.core.learned import Learned
+from failover.core.limits import Load
 from failover.core.logbook import Attempt, Logbook
 from failover.core.messages import Cancel, Command
 from failover.core.vocabulary import Operation, Outcome, Request, Usage
@@ -31,12 +33,16 @@ class Attempts:
         self.running: dict[int, Attempt] = {}
         self.sent = 0
 
-    def open(self, pick: Pick, now: float) -> Attempt:
-        """One more, with a permit of its target's breaker."""
-        permit = self._learned.acquire(pick.state, now)
+    def open(self, pick: Pick, now: float, load: Load | None) -> Attempt:
+        """One more, with a permit of its target's breaker; `load` is what it sends."""
+        permit = self._learned.acquire(pick.state, now, load)
         self.sent += 1
         attempt = self.running[self.sent] = Attempt(self.sent, pick.state, permit, pick.cause, now)
         return attempt
+
+    def told(self, attempt: Attempt, headroom: Headroom, now: float) -> None:
+        """Its answer's headers say what is left of the quotas."""
+        self._learned.counting.take_in(attempt.state.quota, attempt.permit.tally, headroom, now)
 
     def succeed(self, attempt: Attempt, usage: Usage | None, now: float) -> None:
         """It was answered whole."""
@@ -80,6 +86,8 @@ class Attempts:
         now: float,
     ) -> None:
         del self.running[attempt.number]
+        if usage is not None and attempt.permit.tally is not None:
+            attempt.permit.tally.correct(usage)
         name = attempt.state.target.name
         cost_nusd = self._facts.prices.charge_nusd(name, usage, self._facts.epoch_s + now)
         if outcome is Outcome.SUCCESS and usage is None and self._request.operation not in _FREE_UNTOLD:

@@ -24,6 +24,7 @@ from pybreaker import (
     CircuitBreakerStorage,
 )
 
+from failover.core.counting import Tally
 from failover.core.policy import BreakerPolicy
 from failover.core.stats import Window
 from failover.core.vocabulary import Outcome
@@ -137,13 +138,14 @@ class _ClockStorage(CircuitBreakerStorage):
 class Permit:
     """A breaker's leave to send, settled exactly once; settling again changes nothing."""
 
-    __slots__ = ("_breaker", "generation", "probe", "settled")
+    __slots__ = ("_breaker", "generation", "probe", "settled", "tally")
 
     def __init__(self, breaker: Breaker, generation: int, *, probe: bool) -> None:
         self._breaker = breaker
         self.generation = generation
         self.probe = probe
         self.settled: Outcome | None = None
+        self.tally: Tally | None = None
 
     def settle(self, outcome: Outcome, now: float, *, first_token_s: float | None = None) -> None:
         """Report how the attempt ended; `first_token_s` seconds after its start."""

@@ -18,6 +18,7 @@ from failover.core.capabilities import Capability
 from failover.core.decide import Facts, decide
 from failover.core.doubts import judged
 from failover.core.failures import Failure, FailureKind, NextTarget
+from failover.core.hedging import Hedging
 from failover.core.learned import Learned, Record
 from failover.core.logbook import Attempt, Logbook
 from failover.core.messages import (
@@ -38,7 +39,6 @@ from failover.core.messages import (
 from failover.core.policy import Delivery, OnContentFiltered, StreamRecovery
 from failover.core.records import CallRecord
 from failover.core.vocabulary import Request, Route, Target
-from failover.errors import CallError
 
 Commands = tuple[Command, ...]
 
@@ -60,7 +60,7 @@ class Call:
         "_committed",
         "_deadline_s",
         "_facts",
-        "_hedge_at_s",
+        "_hedging",
         "_learned",
         "_live",
         "_logbook",
@@ -98,7 +98,8 @@ class Call:
         self._resumable = False
         self._deadline_s = 0.0
         self._wake_at_s = inf
-        self._hedge_at_s = inf
+        hedge, attempts_max = route.policy.hedge, route.policy.attempts
+        self._hedging = None if hedge is None else Hedging(hedge, request, self._attempts, attempts_max)
 
     def start(self, now: float) -> Commands:
         """The request arrived: decide, and send to the first target or say why not."""
@@ -106,9 +107,11 @@ class Call:
         self._learned.deposit(self.route.name)
         decision = decide(self.route, self.request, self._learned, self._facts, now, self._rng)
         self._learned.hold_back(decision.held_back, now)
-        self._candidates = Candidates(
-            self.route, decision, self._learned, self._deadline_s, self._rng, stream=self._live
-        )
+        counting, load = self._learned.counting, None
+        if counting.is_on:
+            load = counting.load_of(self.request, self._learned.tokens_out[self.route.name].value)
+        facts = (self.route, decision, self._learned, self._deadline_s, self._rng)
+        self._candidates = Candidates(*facts, stream=self._live, load=load)
         self._logbook.call_started(decision, self._deadline_s, now)
         return self._advance(now)
 
@@ -158,7 +161,7 @@ class Call:
 
     def _send(self, pick: Pick, now: float) -> Commands:
         state, policy = pick.state, self.route.policy
-        attempt = self._attempts.open(pick, now)
+        attempt = self._attempts.open(pick, now, self._candidates.load)
         # A plain function gives its answer in one piece: nothing of it could be seen early.
         stream = self.request.stream or (policy.stream_upstream and not state.target.callable)
         left_s = self._deadline_s - now
@@ -170,32 +173,21 @@ class Call:
         self._logbook.attempt_started(attempt, limits.total_s, now)
         self._wake_at_s = inf
         send = Send(attempt.number, state.target, limits, stream, attempt.resume)
-        if policy.hedge is None or not self._may_hedge(attempt):
+        at_s = None if self._hedging is None else self._hedging.starts_at_s(attempt, send, now)
+        if at_s is None:
             return (send,)
-        after_s = state.quantile_s(policy.hedge.after_quantile, stream=stream)
-        if after_s is None or after_s >= limits.first_token_s:
-            return (send,)
-        self._hedge_at_s = self._wake_at_s = now + after_s
-        return (send, Wake(self._hedge_at_s))
-
-    # Hedges
-
-    def _may_hedge(self, attempt: Attempt) -> bool:
-        """Whether somebody else may be asked while `attempt` runs: once in a call, and never for a probe."""
-        alone = len(self._attempts.running) == 1 and attempt.number < self.route.policy.attempts
-        return alone and self._hedge_at_s == inf and self.request.replay_safe and not attempt.permit.probe
+        self._wake_at_s = at_s
+        return (send, Wake(at_s))
 
     def _woken(self, now: float) -> Commands:
         if now < self._wake_at_s - LEAST_S:
             return ()  # the time of an earlier `Wake`, which a later one replaced
         self._wake_at_s = inf
-        return self._hedge(now) if self._attempts.running else self._advance(now)
-
-    def _hedge(self, now: float) -> Commands:
-        silent = all(attempt.first_token_s is None for attempt in self._attempts.running.values())
-        if not silent or self._broken is not None or self._is_late(now):
+        if not self._attempts.running:
+            return self._advance(now)
+        if self._hedging is None or self._broken is not None or self._is_late(now):
             return ()
-        pick = self._candidates.hedge(now, self._attempts.quote_nusd)
+        pick = self._hedging.pick(self._candidates, now)
         return () if pick is None else self._send(pick, now)
 
     # What an attempt reports
@@ -204,6 +196,8 @@ class Call:
         attempt = self._attempts.running.get(message.attempt)
         if attempt is None or attempt.first_token_s is not None:
             return ()
+        if message.headroom is not None:
+            self._attempts.told(attempt, message.headroom, now)
         doubt = self._doubt(attempt, message.doubts, now) if message.doubts else None
         if doubt is not None:
             return (Cancel(attempt.number), *self._failed(Failed(attempt.number, doubt), now))
@@ -219,6 +213,8 @@ class Call:
         attempt = self._attempts.running.get(message.attempt)
         if attempt is None:
             return ()
+        if message.headroom is not None:
+            self._attempts.told(attempt, message.headroom, now)
         doubt = self._doubt(attempt, message.doubts, now) if message.doubts else None
         if doubt is not None:
             return self._failed(Failed(attempt.number, doubt, message.usage), now)
@@ -247,6 +243,8 @@ class Call:
         attempt = self._attempts.running.get(message.attempt)
         if attempt is None:
             return ()
+        if message.headroom is not None:
+            self._attempts.told(attempt, message.headroom, now)
         failure = message.failure
         wait = FullJitter(self.route.policy.backoff, self._rng)
         self._attempts.fail(attempt, failure, message.usage, now, wait)
@@ -275,23 +273,23 @@ class Call:
     # How it ends
 
     def _give_up(self, now: float, *, stopped: bool = False) -> Commands:
-        name, candidates = self.route.name, self._candidates
-        failures, passed_over = tuple(self._logbook.failures), tuple(candidates.passed_over)
-        error: CallError
-        if self._broken is not None:
-            error = endings.interrupted(name, failures, passed_over, self._broken)
-        elif stopped:
-            error = endings.stopped(name, failures, passed_over)
-        elif self._is_late(now):
-            error = endings.deadline_exceeded(name, self._allowed_s(), failures, passed_over)
-        else:
-            back_s = endings.soonest_s(candidates.returns_s, passed_over, now)
-            untried = candidates.somebody_is_untried()
-            error = endings.exhausted(name, failures, passed_over, back_s, untried=untried)
+        candidates, passed_over = self._candidates, tuple(self._candidates.passed_over)
+        error = endings.without_reply(
+            self.route.name,
+            tuple(self._logbook.failures),
+            passed_over,
+            broken=self._broken,
+            stopped=stopped,
+            deadline_s=self._allowed_s() if self._is_late(now) else None,
+            retry_after_s=endings.soonest_s(candidates.returns_s, passed_over, now),
+            untried=candidates.somebody_is_untried(),
+        )
         error.failover = self.story(now)
         self._end(None, type(error).__name__, now)
         return (Raise(error),)
 
     def _end(self, target: str | None, error: str | None, now: float) -> None:
         self.done = True
+        if self._candidates.waits_for is not None:
+            self._candidates.leave_queue()
         self._logbook.call_ended(target, error, now)

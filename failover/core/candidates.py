@@ -10,9 +10,11 @@ from failover.core.backoff import FullJitter, Rng, backoff_within_s
 from failover.core.breaker import CLOSED
 from failover.core.budget import RetryBudget
 from failover.core.failures import Failure, NextTarget, SameTarget
-from failover.core.learned import Learned, TargetState
+from failover.core.learned import Learned
+from failover.core.limits import Limiter, Load
 from failover.core.policy import LastResort
 from failover.core.substitution import BARRING
+from failover.core.target_state import TargetState
 from failover.core.vocabulary import AttemptCause, Decision, PassedOver, Reason, Route, Target
 
 PROBE_POLL_S = 0.25
@@ -68,8 +70,10 @@ class Candidates:
         "_route",
         "_stream",
         "_wait",
+        "load",
         "passed_over",
         "returns_s",
+        "waits_for",
     )
 
     def __init__(
@@ -81,9 +85,12 @@ class Candidates:
         rng: Rng,
         *,
         stream: bool,
+        load: Load | None = None,
     ) -> None:
         self._route = route
         self._stream = stream
+        self.load = load
+        self.waits_for: Limiter | None = None
         self._order = decision.order
         barred = [each.target for each in decision.passed_over if each.reason in BARRING]
         self._able = tuple([target for target in route.targets() if target not in barred])
@@ -139,7 +146,7 @@ class Candidates:
     def others_left(self, now: float) -> bool:
         """Whether somebody in the order has not been asked yet and may be."""
         for target in self._order[self._next :]:
-            if self._learned.states[target.name].eligible(now) and not self._is_too_small(target):
+            if self._learned.states[target.name].eligible(now, self.load) and not self._is_too_small(target):
                 return True
         return False
 
@@ -175,7 +182,15 @@ class Candidates:
             )
             asked.retry_at_s = inf if waited_s is None else now + waited_s
 
+    def leave_queue(self) -> None:
+        """Whatever limit the call waited for, it does no longer."""
+        if self.waits_for is not None and self.load is not None:
+            self.waits_for.leave(self.load)
+        self.waits_for = None
+
     def _picked(self, state: TargetState, cause: AttemptCause) -> Pick:
+        if self.waits_for is not None:
+            self.leave_queue()
         asked = self._asked.setdefault(state.target.name, _Asked())
         asked.asks += 1
         asked.at_once = False
@@ -186,14 +201,14 @@ class Candidates:
             if asked.at_once:
                 asked.at_once = False
                 state = self._learned.states[name]
-                may = state.eligible(now) and not self._is_too_slow(state, now)
+                may = state.eligible(now, self.load) and not self._is_too_slow(state, now)
                 if may and self._budget.try_withdraw(now):
                     return self._picked(state, AttemptCause.RETRY)
         return None
 
     def _objection(self, state: TargetState, now: float) -> PassedOver | None:
-        if not state.eligible(now):
-            return state.passed_over(now)
+        if not state.eligible(now, self.load):
+            return state.passed_over(now, self.load)
         if self._is_too_small(state.target):
             return PassedOver(state.target, Reason.WINDOW_TOO_SMALL)
         return PassedOver(state.target, Reason.TOO_SLOW) if self._is_too_slow(state, now) else None
@@ -215,7 +230,7 @@ class Candidates:
             state = self._learned.states[target.name]
             usual_s = state.latency_s(stream=self._stream)
             quick = usual_s is not None and usual_s <= left_s
-            if quick and state.eligible(now) and not self._is_too_small(target):
+            if quick and state.eligible(now, self.load) and not self._is_too_small(target):
                 return True
         return False
 
@@ -236,7 +251,7 @@ class Candidates:
         """
         ready_s, chosen, best = inf, None, (True, inf, True)
         states = [self._learned.states[target.name] for target in self._able]
-        last_resort = not any(state.eligible(now) for state in states)
+        last_resort = not any(state.is_up(now) for state in states)
         for state in states:
             at_s = self._ready_at_s(state, now, last_resort=last_resort)
             too_late = at_s + (state.latency_s(stream=self._stream) or 0.0) >= self._deadline_s
@@ -246,6 +261,11 @@ class Candidates:
         if chosen is None:
             return None
         if ready_s > now:
+            if chosen.limiter is not None and self.load is not None:
+                if self.waits_for is not chosen.limiter:
+                    self.leave_queue()
+                chosen.limiter.queue_up(self.load, ready_s, now, chosen.in_flight)
+                self.waits_for = chosen.limiter
             return WaitUntil(ready_s)
         if chosen.target.name in self._asked:
             return self._picked(chosen, AttemptCause.RETRY) if self._budget.try_withdraw(now) else None
@@ -257,7 +277,10 @@ class Candidates:
         if state.retired_by is not None or state.drained or self._is_too_small(state.target):
             return inf
         asked = self._asked.get(state.target.name)
-        if asked is None and self._route.policy.last_resort is LastResort.FAIL and not state.eligible(now):
+        fails = self._route.policy.last_resort is LastResort.FAIL
+        if asked is None and fails and not state.eligible(now, self.load):
             return inf
         ready_s = max(now, state.cooldown_until_s, now if asked is None else asked.retry_at_s)
+        if state.limiter is not None:
+            ready_s = max(ready_s, state.limiter.ready_at_s(now, state.in_flight, self.load))
         return max(ready_s, state.breaker.ready_at_s(now, PROBE_POLL_S, last_resort=last_resort))

@@ -16,7 +16,8 @@ from failover.core.events import (
     TargetUndrained,
 )
 from failover.core.failures import DISPOSITIONS, StayAway
-from failover.core.learned import Learned, TargetState
+from failover.core.learned import Learned
+from failover.core.target_state import TargetState
 from failover.core.vocabulary import Route
 
 
@@ -53,6 +54,7 @@ def reset(learned: Learned, state: TargetState, now: float) -> None:
     state.retired_by = None
     state.gone_evidence = 0
     state.refusals.clear()
+    state.quota.forget()
 
 
 def successor(learned: Learned, routes: Iterable[Route], now: float) -> Learned:
@@ -62,7 +64,7 @@ def successor(learned: Learned, routes: Iterable[Route], now: float) -> Learned:
     and the token mean of every route whose policy stays the same. Retirements until a reload end.
     """
     learned.recorder.now = now
-    after = Learned(routes, recorder=learned.recorder)
+    after = Learned(routes, recorder=learned.recorder, quotas=learned.counting.quotas)
     for name, route in after.routes.items():
         if name in learned.routes and learned.routes[name].policy == route.policy:
             after.budgets[name] = learned.budgets[name]
@@ -105,6 +107,8 @@ def _is_retired_until_reload(state: TargetState) -> bool:
 def _obey(state: TargetState, before: TargetState, now: float) -> None:
     """What an operator said of a target by its name holds also after its config was changed."""
     state.drained = before.drained
+    if state.limiter is not None:
+        state.limiter.take_over(before)
     left_s = before.breaker.forced_until_s - now
     if left_s > 0:
         state.breaker.force_open(now, left_s)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 
-from failover.core.breaker import CLOSED
 from failover.core.capabilities import NOTHING, Needs
-from failover.core.learned import Learned, TargetState
+from failover.core.learned import Learned
 from failover.core.prices import PriceBook
+from failover.core.standing_back import standing_back
 from failover.core.strategies import STRATEGIES, Ranking, Rng, Strategy
 from failover.core.substitution import misfit
+from failover.core.target_state import TargetState
 from failover.core.vocabulary import Decision, Operation, PassedOver, Reason, Request, Route, Target
 
 
@@ -32,12 +32,14 @@ def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: 
     tokens_out = request.tokens_out
     if tokens_out is None:
         tokens_out = int(learned.tokens_out[route.name].value)
-    ranking = Ranking(request, tokens_out, facts.prices, facts.epoch_s + now, rng)
+    ranking = Ranking(request, tokens_out, facts.prices, facts.epoch_s + now, rng, now)
     order: list[Target] = []
     passed_over: list[PassedOver] = []
     shunned: list[PassedOver] = []
     failed = False
     states = learned.states
+    counting = learned.counting
+    load = counting.load_of(request, tokens_out) if counting.is_on else None
     space = space_of(route.targets()[0]) if request.operation == Operation.EMBEDDING else None
     picky = space is not None or request.needs is not NOTHING
     for tier in route.chain:
@@ -46,8 +48,8 @@ def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: 
             state = states[target.name]
             if picky and (lack := _lack(target, request, space)) is not None:
                 passed_over.append(PassedOver(target, lack))
-            elif not state.eligible(now):
-                passed_over.append(state.passed_over(now))
+            elif not state.eligible(now, load):
+                passed_over.append(state.passed_over(now, load))
             elif state.refusals and (known := _refusal(state, request.needs, now)) is not None:
                 shunned.append(known)
             else:
@@ -64,9 +66,10 @@ def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: 
     else:
         # What a target refused once it may take in another form: better asked again than nobody.
         order = [each.target for each in shunned]
-    held_back = _held_back(order, states, now)
+    held_back = standing_back(order, learned, now)
     if held_back:
-        order = order[len(held_back) :] + held_back
+        names = {target.name for target in held_back}
+        order = [target for target in order if target.name not in names] + held_back
     name = route.strategy_name
     return Decision(route.name, name, tuple(order), tuple(passed_over), failed, tuple(held_back))
 
@@ -88,18 +91,6 @@ def _lack(target: Target, request: Request, space: str | None) -> Reason | None:
 def _refusal(state: TargetState, needs: Needs, now: float) -> PassedOver | None:
     until_s = state.refusals.until_s(needs.parameters, now)
     return None if until_s is None else PassedOver(state.target, Reason.PARAMETER_REFUSED, until_s)
-
-
-def _held_back(order: list[Target], states: Mapping[str, TargetState], now: float) -> list[Target]:
-    """Who would be asked first and is still on its ramp, as long as somebody else is known to work.
-
-    It goes to the end of the order, not out of it: a ramp must never cost a request.
-    """
-    if not order or states[order[0].name].ramp.admits(now):
-        return []
-    held = list(takewhile(lambda target: not states[target.name].ramp.admits(now), order))
-    others = order[len(held) :]
-    return held if any(states[each.name].breaker.state == CLOSED for each in others) else []
 
 
 def _ranked_by(

@@ -40,6 +40,31 @@ def soonest_s(returns_s: list[float], passed_over: Passed, now: float) -> float 
     return max(0.0, min(instants_s) - now) if instants_s else None
 
 
+def without_reply(
+    route: str,
+    failures: Failures,
+    passed_over: Passed,
+    *,
+    broken: int | None,
+    stopped: bool,
+    deadline_s: float | None,
+    retry_after_s: float | None,
+    untried: bool,
+) -> CallError:
+    """The error that a call ends with, by the first of these that holds.
+
+    `broken`: which failure broke a stream that the caller had begun to read. `stopped`: the last failure
+    forbids asking anybody else. `deadline_s`: it passed, and was so long. Else nobody is left.
+    """
+    if broken is not None:
+        return interrupted(route, failures, passed_over, broken)
+    if stopped:
+        return refused(route, failures, passed_over)
+    if deadline_s is not None:
+        return deadline_exceeded(route, deadline_s, failures, passed_over)
+    return exhausted(route, failures, passed_over, retry_after_s, untried=untried)
+
+
 def interrupted(route: str, failures: Failures, passed_over: Passed, broken: int) -> CallError:
     """A stream broke after its commit point: `failures[broken]`, and nobody after that saved it."""
     name, failure = failures[broken]
@@ -54,7 +79,7 @@ def interrupted(route: str, failures: Failures, passed_over: Passed, broken: int
     )
 
 
-def stopped(route: str, failures: Failures, passed_over: Passed) -> CallError:
+def refused(route: str, failures: Failures, passed_over: Passed) -> CallError:
     """The last failure forbids asking anybody else."""
     name, failure = failures[-1]
     if failure.scope is Scope.NOBODY:
@@ -109,7 +134,7 @@ def exhausted(
             retry_after_s=retry_after_s,
         )
     if not untried and all(failure.scope is Scope.REQUEST for _, failure in failures):
-        return stopped(route, failures, passed_over)
+        return refused(route, failures, passed_over)
     return AllTargetsFailedError(
         f"route {route!r}: every target that could be asked failed ({_told(failures)}){hint}",
         route=route,

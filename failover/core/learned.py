@@ -6,18 +6,19 @@ Scopes fan out when something is learned, which is rare, so that deciding only c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from math import isfinite
 
 from failover.core.backoff import Wait, backoff_s
-from failover.core.breaker import CLOSED, OPEN, Breaker, Permit
+from failover.core.breaker import CLOSED, Breaker, Permit
 from failover.core.budget import HedgeBudget, RetryBudget
+from failover.core.counting import Counting
 from failover.core.events import BreakerChanged, CooldownStarted, Event, TargetRetired
 from failover.core.failures import Failure, FailureKind, Scope, StayAway
+from failover.core.headroom import Quotas
+from failover.core.limits import Load
 from failover.core.policy import Policy
-from failover.core.ramp import Ramp
-from failover.core.refusals import Refusals
-from failover.core.stats import PeakEwma, Recent, TokenMean
-from failover.core.vocabulary import FaultDomain, Outcome, PassedOver, Reason, Route, Target
+from failover.core.stats import TokenMean
+from failover.core.target_state import LimitedState, TargetState
+from failover.core.vocabulary import FaultDomain, Outcome, Route, Target
 
 AWAY_LONG_S = 300.0
 """Quota, bill or key: nothing heals by itself in seconds, but a probe now and then costs little."""
@@ -55,84 +56,17 @@ SCOPE_DOMAINS: dict[Scope, tuple[FaultDomain, ...]] = {
 """Which domains targets must share to be blamed together. Scopes that blame no target are absent."""
 
 
-class TargetState:
-    """What is known of one target. Times are seconds of the driver's clock."""
-
-    __slots__ = (
-        "breaker",
-        "cooldown_until_s",
-        "cooldowns",
-        "drained",
-        "first_token",
-        "first_tokens",
-        "gone_evidence",
-        "in_flight",
-        "ramp",
-        "refusals",
-        "retired_by",
-        "target",
-        "total",
-        "totals",
-    )
-
-    def __init__(self, target: Target, breaker: Breaker) -> None:
-        self.target = target
-        self.breaker = breaker
-        self.ramp = Ramp(breaker.policy.ramp_s)
-        self.refusals = Refusals()
-        self.cooldown_until_s = 0.0
-        self.cooldowns = 0
-        self.retired_by: FailureKind | None = None
-        self.gone_evidence = 0
-        self.first_token = PeakEwma()
-        self.total = PeakEwma()
-        self.first_tokens = Recent()
-        self.totals = Recent()
-        self.in_flight = 0
-        self.drained = False
-
-    def eligible(self, now: float) -> bool:
-        """Whether it may be tried at `now`."""
-        if self.drained or self.retired_by is not None:
-            return False
-        return self.cooldown_until_s <= now and self.breaker.admits(now)
-
-    def passed_over(self, now: float) -> PassedOver:
-        """Why it may not be tried; call only when it is not eligible."""
-        if self.drained:
-            return PassedOver(self.target, Reason.DRAINED)
-        if self.retired_by is not None:
-            return PassedOver(self.target, Reason.RETIRED)
-        if self.cooldown_until_s > now:
-            return PassedOver(self.target, Reason.COOLDOWN, self.cooldown_until_s)
-        if self.breaker.state == OPEN:
-            until_s = self.breaker.open_until_s
-            return PassedOver(self.target, Reason.BREAKER_OPEN, until_s if isfinite(until_s) else None)
-        return PassedOver(self.target, Reason.PROBE_RUNNING)
-
-    def observe(self, total_s: float, first_token_s: float | None, now: float) -> None:
-        """It answered, after so long."""
-        self.total.observe(total_s, now)
-        self.totals.observe(total_s)
-        if first_token_s is not None:
-            self.first_token.observe(first_token_s, now)
-            self.first_tokens.observe(first_token_s)
-
-    def latency_s(self, *, stream: bool) -> float | None:
-        """The usual time to the first token of a stream, or to a whole reply; None: never seen."""
-        return self.first_token.value_s if stream else self.total.value_s
-
-    def quantile_s(self, quantile: float, *, stream: bool) -> float | None:
-        """The same, for so many of its latest answers; None: too few were seen."""
-        return (self.first_tokens if stream else self.totals).quantile_s(quantile)
-
-
 class Learned:
     """Breakers, cooldowns, statistics and retry budgets of the targets and routes of one config."""
 
     def __init__(
-        self, routes: Iterable[Route], record: Record | None = None, recorder: Recorder | None = None
+        self,
+        routes: Iterable[Route],
+        record: Record | None = None,
+        recorder: Recorder | None = None,
+        quotas: Quotas | None = None,
     ) -> None:
+        self.counting = Counting(quotas)
         self.recorder = Recorder(record) if recorder is None else recorder
         self.routes: dict[str, Route] = {}
         self.states: dict[str, TargetState] = {}
@@ -147,7 +81,7 @@ class Learned:
             self.tokens_out[route.name] = TokenMean()
             for target in route.targets():
                 if target.name not in self.states:
-                    self.states[target.name] = _new_state(target, route.policy, self.recorder)
+                    self.states[target.name] = self._new_state(target, route.policy)
 
     @property
     def record(self) -> Record | None:
@@ -169,12 +103,14 @@ class Learned:
         if self.hedges and route in self.hedges:
             self.hedges[route].charged(cost_nusd)
 
-    def acquire(self, state: TargetState, now: float) -> Permit:
+    def acquire(self, state: TargetState, now: float, load: Load | None = None) -> Permit:
         """A permit to send to an eligible target, counted as in flight until it is settled."""
         self.recorder.now = now
         permit = state.breaker.acquire(now)
         state.ramp.take(now)
         state.in_flight += 1
+        if self.counting.is_on:
+            permit.tally = self.counting.count(state.quota, state.limiter, load, now)
         return permit
 
     def hold_back(self, targets: Iterable[Target], now: float) -> None:
@@ -234,6 +170,13 @@ class Learned:
             if [state.target.domain(domain) for domain in domains] == wanted
         ]
 
+    def _new_state(self, target: Target, policy: Policy) -> TargetState:
+        limiter = self.counting.limiter_of(target)
+        state = _new_state(target, policy, self.recorder, TargetState if limiter is None else LimitedState)
+        state.limiter = limiter
+        state.quota = self.counting.quota_of(target)
+        return state
+
     def _cool_down(self, state: TargetState, failure: Failure, now: float, wait: Wait) -> None:
         if state.cooldown_until_s <= now:
             # A burst of refusals that were under way together is one refusal.
@@ -269,7 +212,7 @@ class Learned:
                 self.recorder.tell(TargetRetired(self.recorder.now, each.target.name, kind))
 
 
-def _new_state(target: Target, policy: Policy, recorder: Recorder) -> TargetState:
+def _new_state(target: Target, policy: Policy, recorder: Recorder, kind: type[TargetState]) -> TargetState:
     def changed(state_from: str, state_to: str, open_until_s: float | None) -> None:
         if state_to == CLOSED:
             state.ramp.begin(recorder.now)
@@ -277,7 +220,7 @@ def _new_state(target: Target, policy: Policy, recorder: Recorder) -> TargetStat
             state.ramp.end()
         recorder.tell(BreakerChanged(recorder.now, target.name, state_from, state_to, open_until_s))
 
-    state = TargetState(target, Breaker(policy.breaker, changed))
+    state = kind(target, Breaker(policy.breaker, changed))
     return state
 
 

@@ -13,8 +13,9 @@ from failover.core.events import (
     WaitStarted,
 )
 from failover.core.failures import Failure, FailureKind
-from failover.core.learned import Record, TargetState
+from failover.core.learned import Record
 from failover.core.records import AttemptRecord, CallRecord, total_nusd
+from failover.core.target_state import TargetState
 from failover.core.vocabulary import AttemptCause, Decision, Outcome, PassedOver, Usage
 
 

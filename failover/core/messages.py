@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from failover.core.failures import Failure
+from failover.core.headroom import Headroom
 from failover.core.vocabulary import Limits, Target, Usage
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FirstToken:
-    """The first token of a streamed attempt arrived.
+    """The first token of a streamed attempt arrived; `headroom` is what its headers say is left.
 
     `held`: it is part of a tool call, which is handed on when it is whole. `doubts`: what speaks
     against the answer so far.
@@ -23,6 +24,7 @@ class FirstToken:
     attempt: int
     held: bool = False
     doubts: tuple[Failure, ...] = ()
+    headroom: Headroom | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Succeeded:
     attempt: int
     usage: Usage | None = None
     doubts: tuple[Failure, ...] = ()
+    headroom: Headroom | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class Failed:
     failure: Failure
     usage: Usage | None = None
     resumable: bool = False
+    headroom: Headroom | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf, log
 
-from failover.core.learned import TargetState
 from failover.core.prices import PriceBook
+from failover.core.target_state import TargetState
 from failover.core.vocabulary import Request
 
 EXPLORATION_SHARE = 0.02
@@ -26,6 +26,7 @@ class Ranking:
     """What a strategy may look at: the request, prices as of now, and chance as an argument.
 
     `tokens_out` is the expected length of the answer; `as_of_s` epoch seconds; `rng` draws [0, 1).
+    `now` is the driver's clock, in which the states tell their times.
     """
 
     request: Request
@@ -33,6 +34,7 @@ class Ranking:
     prices: PriceBook
     as_of_s: float
     rng: Rng
+    now: float = 0.0
 
     def quote_nusd(self, state: TargetState) -> int | None:
         """The expected cost of this request at that target, None when its price is unknown."""
@@ -137,6 +139,23 @@ def least_busy(states: Sequence[TargetState], ranking: Ranking) -> Sequence[Targ
     return sorted(states, key=lambda state: (state.in_flight, ranking.rng()))
 
 
+def headroom(states: Sequence[TargetState], ranking: Ranking) -> Sequence[TargetState]:
+    """The most of its quota left first, as a share; who has nothing left last; equals at random.
+
+    An unknown share counts as the median of the known ones of the tier, yet goes before nothing left.
+    """
+    if len(states) <= 1:
+        return states
+    shares = [state.quota.share(ranking.now) for state in states]
+    known = sorted(share for share in shares if share is not None)
+    unknown = _median(known)
+    ranked = [
+        (share == 0.0, -(unknown if share is None else share), ranking.rng(), turn)
+        for turn, share in enumerate(shares)
+    ]
+    return [states[turn] for *_, turn in sorted(ranked)]
+
+
 def balanced(states: Sequence[TargetState], ranking: Ranking) -> Sequence[TargetState]:
     """The least sum of quote, latency (usual latency times the queue already there) and failures.
 
@@ -165,8 +184,13 @@ def _multiples(values: Sequence[float | None]) -> list[float]:
     """Each value in multiples of the smallest that is not 0; an unknown one is the median of the known."""
     known = sorted(value for value in values if value is not None)
     unit = next((value for value in known if value > 0), 1.0)
-    median = (known[(len(known) - 1) // 2] + known[len(known) // 2]) / 2 if known else 0.0
+    median = _median(known)
     return [(median if value is None else value) / unit for value in values]
+
+
+def _median(known: Sequence[float]) -> float:
+    """Of sorted values; 0 where there are none."""
+    return (known[(len(known) - 1) // 2] + known[len(known) // 2]) / 2 if known else 0.0
 
 
 STRATEGIES: dict[str, Strategy] = {
@@ -175,5 +199,6 @@ STRATEGIES: dict[str, Strategy] = {
     "latency": latency,
     "weighted": weighted,
     "least_busy": least_busy,
+    "headroom": headroom,
     "balanced": balanced,
 }

@@ -46,6 +46,8 @@ class Target:
     callable: str = ""
     context_window_tokens: int | None = None
     tokens_per_minute: int | None = None
+    requests_per_minute: int | None = None
+    concurrency: int | None = None
     weight: float = 1.0
     vector_space: str = ""
     # No part of its hash, which every send takes: targets that differ only in this are few.
@@ -147,6 +149,7 @@ class Reason(StrEnum):
     OUTPUT_TOO_SHORT = "output_too_short"
     PARAMETER_UNSUPPORTED = "parameter_unsupported"
     PARAMETER_REFUSED = "parameter_refused"
+    LIMIT_REACHED = "limit_reached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +166,8 @@ class Decision:
     """For one request: targets in the order they will be tried, and those passed over, with reasons.
 
     `strategy_failed`: a strategy of your own raised, so that the author's order stands in its place.
-    `held_back` came back a moment ago: they would be first, and are last while their ramp lasts.
+    `held_back` stand at the end of the order: they came back a moment ago and their ramp lasts, or their
+    providers said that nothing is left of their quota for now.
     """
 
     route: str

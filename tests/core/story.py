@@ -9,7 +9,8 @@ from failover.core.call import Call
 from failover.core.decide import Facts
 from failover.core.events import Event
 from failover.core.failures import Failure, FailureKind
-from failover.core.learned import Learned, TargetState
+from failover.core.headroom import Headroom
+from failover.core.learned import Learned
 from failover.core.messages import (
     CallerLeft,
     Cancel,
@@ -27,6 +28,7 @@ from failover.core.messages import (
 )
 from failover.core.policy import Policy
 from failover.core.prices import PriceBook
+from failover.core.target_state import TargetState
 from failover.core.vocabulary import Request, Route, Target, Usage
 from failover.errors import CallError
 
@@ -168,9 +170,11 @@ class CallStory:
         self.story.after(seconds)
         return self
 
-    def fails(self, kind: FailureKind, *, usage: Usage | None = None, **facts: Any) -> Self:
+    def fails(
+        self, kind: FailureKind, *, usage: Usage | None = None, headroom: Headroom | None = None, **facts: Any
+    ) -> Self:
         """The attempt under way failed."""
-        return self.hears(Failed(self.send.attempt, Failure(kind, **facts), usage))
+        return self.hears(Failed(self.send.attempt, Failure(kind, **facts), usage, headroom=headroom))
 
     def streams(self) -> Self:
         """The first token came, and is handed on."""

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failover.core.breaker import Breaker
-from failover.core.learned import TargetState
 from failover.core.policy import BreakerPolicy
 from failover.core.prices import DatedPrice, PriceBook
 from failover.core.strategies import (
@@ -18,11 +17,13 @@ from failover.core.strategies import (
     Ranking,
     balanced,
     cost,
+    headroom,
     latency,
     least_busy,
     priority,
     weighted,
 )
+from failover.core.target_state import TargetState
 from failover.core.vocabulary import Request
 from tests.core.story import target
 
@@ -58,7 +59,7 @@ def names(strategy, states, *, rng=NOT_ASKED, stream=False, prices=None, tokens_
 
 
 def test_a_strategy_is_found_under_the_name_that_configs_use():
-    rules = (priority, cost, latency, weighted, least_busy, balanced)
+    rules = (priority, cost, latency, weighted, least_busy, headroom, balanced)
     assert {rule.__name__: rule for rule in rules} == STRATEGIES
 
 

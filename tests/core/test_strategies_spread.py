@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failover.core.breaker import Breaker
-from failover.core.learned import TargetState
 from failover.core.policy import BreakerPolicy
 from failover.core.prices import DatedPrice, PriceBook
 from failover.core.strategies import (
@@ -22,6 +21,7 @@ from failover.core.strategies import (
     least_busy,
     weighted,
 )
+from failover.core.target_state import TargetState
 from failover.core.vocabulary import Outcome, Request
 from tests.core.story import target
 

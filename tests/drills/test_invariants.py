@@ -13,6 +13,7 @@ from failover.chaos.invariants.base import VIOLATIONS_TOLD
 from failover.chaos.invariants.calls_end_once import CallsEndOnce
 from failover.chaos.invariants.charges_exact import ChargesExact
 from failover.chaos.invariants.deadline_kept import DeadlineKept
+from failover.chaos.invariants.limits_kept import LimitsKept
 from failover.chaos.invariants.open_breaker_respected import OpenBreakerRespected
 from failover.chaos.invariants.permits_settled import PermitsSettled
 from failover.chaos.invariants.preferred_returns import PreferredReturns
@@ -61,7 +62,7 @@ def test_a_sound_drill_keeps_every_invariant(kind):
 
 
 def test_every_invariant_has_a_name_of_its_own():
-    assert len({kind.name for kind in INVARIANTS}) == len(INVARIANTS) == 12
+    assert len({kind.name for kind in INVARIANTS}) == len(INVARIANTS) == 13
 
 
 def test_a_violation_names_the_time_the_call_and_the_target():
@@ -485,6 +486,44 @@ def test_without_a_price_nothing_may_be_charged():
     unknown = Journal()
     unknown.call().asks("gpt").answers(tokens=(1000, 500), cost_nusd=None).ends("gpt")
     assert kept(ChargesExact, unknown) == 1
+
+
+# Limits of one's own
+
+
+def limited(**limits):
+    return Route("chat", ((Target("gpt", "openai", **limits),), (Target("claude", "anthropic"),)))
+
+
+def test_a_minute_holds_as_many_attempts_as_are_allowed():
+    journal = Journal().served("gpt", times=2, every_s=10.0).at(60.0).served("gpt")
+    assert kept(LimitsKept, journal, on=limited(requests_per_minute=2)) == 3
+
+
+def test_one_more_in_a_minute_is_a_violation():
+    journal = Journal().served("gpt", times=2, every_s=10.0).at(59.9).served("gpt")
+    told = broken(LimitsKept, journal, on=limited(requests_per_minute=2))
+    assert "attempt 1 is number 3 in a minute, 2 are allowed" in told
+
+
+def test_one_more_at_once_is_a_violation():
+    journal = Journal()
+    first = journal.call().asks("gpt")
+    second = journal.call().asks("gpt")
+    first.answers().ends("gpt")
+    second.answers().ends("gpt")
+    assert "makes 2 at once, 1 may run" in broken(LimitsKept, journal, on=limited(concurrency=1))
+    assert kept(LimitsKept, journal, on=limited(concurrency=2)) == 2
+
+
+def test_an_attempt_that_ended_makes_room():
+    journal = Journal().served("gpt", times=3)
+    assert kept(LimitsKept, journal, on=limited(concurrency=1)) == 3
+
+
+def test_targets_without_limits_are_not_looked_at():
+    assert kept(LimitsKept, calm(), on=route()) == 0
+    assert kept(LimitsKept, Journal().served("claude"), on=limited(concurrency=1)) == 0
 
 
 # Retirement

@@ -92,6 +92,14 @@ def test_both_modes_agree_where_other_routes_share_the_targets(tmp_path: Path) -
     assert simulated == replayed
 
 
+def test_both_modes_agree_on_limits(tmp_path: Path) -> None:
+    config = PRICED.replace("luna}", "luna, limits: {rpm: 30, concurrency: 2}}")
+    simulated, replayed = both(load_scenario(written(tmp_path, STORY, config)), tmp_path)
+    by_gpt = [attempt for attempts in simulated.values() for attempt in attempts if attempt[1] == "gpt"]
+    assert 20 < len(by_gpt) < 70
+    assert simulated == replayed
+
+
 def test_a_replay_gives_the_same_journal_every_time(tmp_path: Path) -> None:
     scenario = load_scenario(written(tmp_path, STORY, PRICED))
     one, again = (run_drill(scenario, seed=1, mode="replay") for _ in range(2))

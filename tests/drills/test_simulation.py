@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from failover.chaos.world import World
-from failover.core.events import CallStarted, FirstTokenReceived, InjectionStarted, PriceInForce
+from failover.core.events import (
+    AttemptStarted,
+    CallStarted,
+    FirstTokenReceived,
+    InjectionStarted,
+    PriceInForce,
+)
 from failover.core.failures import FailureKind
 from failover.core.prices import DatedPrice
 from tests.drills.worlds import (
@@ -22,6 +28,7 @@ from tests.drills.worlds import (
     Simulated,
     injection,
     route,
+    target,
     workload,
     world,
 )
@@ -155,6 +162,38 @@ def test_an_attempt_costs_what_it_costs_when_it_ends() -> None:
     price = DatedPrice(1_000_000, 1_000_000)
     paid = Simulated(world(GPT, inject=[dearer], prices={"gpt": (price,)}), CHAIN_OF_ONE)
     assert [ended.cost_nusd for ended in paid.attempts] == [15] * 8 + [45] * 10 + [15] * 12
+
+
+def test_limits_are_kept_and_the_next_target_takes_what_is_over() -> None:
+    limited = target("gpt", requests_per_minute=20, concurrency=2)
+    busy = Simulated(world(limited, CLAUDE, takes_s=3.0), route(limited, CLAUDE), workload(rate_per_s=2))
+    by_gpt = [ended for ended in busy.attempts if ended.target == "gpt"]
+    assert len(by_gpt) == 20
+    assert len(busy.served) == len(busy.of(CallStarted)) > 40
+
+
+def test_alone_a_limited_target_is_waited_for() -> None:
+    limited = target("gpt", requests_per_minute=10)
+    busy = Simulated(world(limited), route(limited, deadline_s=300.0), workload(rate_per_s=1))
+    assert len(busy.served) == len(busy.of(CallStarted)) == 30
+    started = [event.at_s for event in busy.of(AttemptStarted)]
+    assert all(later - earlier >= 60.0 for earlier, later in zip(started, started[10:], strict=False))
+    in_order = [event.call for event in busy.of(AttemptStarted)]
+    assert in_order == [event.call for event in busy.of(CallStarted)]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_headers_of_recorded_replies_tell_what_is_left(*, stream: bool) -> None:
+    told = {"x-ratelimit-limit-requests": "10", "x-ratelimit-remaining-requests": "0"}
+    spent = {"gpt": told | {"x-ratelimit-reset-requests": "9500ms"}}
+    first_token_s = 0.5 if stream else None
+    read = Simulated(
+        world(GPT, CLAUDE, headers=spent, stream=stream, first_token_s=first_token_s),
+        CHAIN,
+        workload(stream=stream),
+    )
+    by_gpt = [ended.started_s for ended in read.attempts if ended.target == "gpt"]
+    assert by_gpt == ([1.0, 11.0, 21.0] if stream else [1.0, 12.0, 23.0])
 
 
 def test_nothing_is_left_over_at_the_end() -> None:

@@ -119,6 +119,13 @@ def _streamed_answer() -> Image:
     return Image("by hand", reply=WireReply(200, {"content-type": "text/event-stream"}, OPENAI_STREAM))
 
 
+def _headed(image: Image, headers: dict[str, str] | None) -> Image:
+    if headers is None or image.reply is None:
+        return image
+    reply = WireReply(image.reply.status, {**image.reply.headers, **headers}, image.reply.body)
+    return Image(image.origin, reply=reply)
+
+
 @cache
 def outcomes(*, stream: bool = False) -> Outcomes:
     """What litellm makes of images, found out once for all tests and never written to disk."""
@@ -133,16 +140,19 @@ def world(
     first_token_s: float | None = None,
     stream: bool = False,
     prices: dict[str, tuple[DatedPrice, ...]] | None = None,
+    headers: dict[str, dict[str, str]] | None = None,
 ) -> World:
-    """Targets that answer in `takes_s` (None: as the latency model draws), and what is injected."""
+    """Targets that answer in `takes_s` (None: as the latency model draws), and what is injected.
+
+    `headers` are those of the answers of a target, by its name.
+    """
     timing = None if takes_s is None else Timing(first_token_s, takes_s)
-    answers = {
-        each.name: Successes(
-            Source.RECORDED,
-            (Success(_streamed_answer() if stream else _answer(each.model), timing),),
-        )
-        for each in targets
-    }
+    told = headers or {}
+    answers = {}
+    for each in targets:
+        image = _streamed_answer() if stream else _answer(each.model)
+        success = Success(_headed(image, told.get(each.name)), timing)
+        answers[each.name] = Successes(Source.RECORDED, (success,))
     return World(Chance(seed), targets, answers, tuple(inject), PriceBook(prices or {}), 100)
 
 

@@ -156,6 +156,7 @@ class SawIt:
 
     outcome: Outcome
     fault: None = None
+    reply: None = None
 
 
 class ScriptedOutcomes:

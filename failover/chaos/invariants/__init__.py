@@ -5,6 +5,7 @@ from failover.chaos.invariants.base import Invariant, InvariantResult
 from failover.chaos.invariants.calls_end_once import CallsEndOnce
 from failover.chaos.invariants.charges_exact import ChargesExact
 from failover.chaos.invariants.deadline_kept import DeadlineKept
+from failover.chaos.invariants.limits_kept import LimitsKept
 from failover.chaos.invariants.open_breaker_respected import OpenBreakerRespected
 from failover.chaos.invariants.permits_settled import PermitsSettled
 from failover.chaos.invariants.preferred_returns import PreferredReturns
@@ -26,6 +27,7 @@ INVARIANTS: tuple[type[Invariant], ...] = (
     TruncatedNeverServed,
     ChargesExact,
     RetiredLeftAlone,
+    LimitsKept,
     PreferredReturns,
 )
 
