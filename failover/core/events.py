@@ -108,6 +108,22 @@ class CooldownStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class FateShared:
+    """What other targets of one scope showed was believed of `targets` too.
+
+    Their breakers opened until `until_s`; or, where that is `at_s`, one of the others answered again, and
+    they may be probed from now on. `domain` names the provider, and its region, model or credential.
+    """
+
+    event: ClassVar[str] = "fate_shared"
+    at_s: float
+    scope: Scope
+    domain: str
+    targets: tuple[str, ...]
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class TargetRetired:
     """Repeated evidence says that the target's model is gone, or its provider is barred to us."""
 
@@ -218,7 +234,7 @@ class PriceInForce:
 
 
 CallEvent = CallStarted | AttemptStarted | FirstTokenReceived | AttemptEnded | WaitStarted | CallEnded
-LearnedEvent = BreakerChanged | CooldownStarted | TargetRetired
+LearnedEvent = BreakerChanged | CooldownStarted | FateShared | TargetRetired
 OperatorEvent = TargetDrained | TargetUndrained | TargetForcedOpen | TargetReset | ConfigReloaded
 WorldEvent = InjectionStarted | InjectionEnded | PriceInForce
 Event = CallEvent | LearnedEvent | OperatorEvent | WorldEvent

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from math import isfinite
 
+from failover.core import fate
 from failover.core.backoff import Wait, backoff_s
 from failover.core.breaker import CLOSED, OPEN, Breaker, Permit
 from failover.core.budget import RetryBudget
 from failover.core.events import BreakerChanged, CooldownStarted, Event, TargetRetired
 from failover.core.failures import Failure, FailureKind, Scope, StayAway
+from failover.core.fate import Member
 from failover.core.policy import Policy
 from failover.core.ramp import Ramp
 from failover.core.stats import PeakEwma, TokenMean
@@ -65,6 +67,7 @@ class TargetState:
         "first_token",
         "gone_evidence",
         "in_flight",
+        "member",
         "ramp",
         "retired_by",
         "target",
@@ -74,6 +77,7 @@ class TargetState:
     def __init__(self, target: Target, breaker: Breaker) -> None:
         self.target = target
         self.breaker = breaker
+        self.member = Member(target, breaker)
         self.ramp = Ramp(breaker.policy.ramp_s)
         self.cooldown_until_s = 0.0
         self.cooldowns = 0
@@ -126,6 +130,11 @@ class Learned:
             for target in route.targets():
                 if target.name not in self.states:
                     self.states[target.name] = _new_state(target, route.policy, self.recorder)
+        self.bind()
+
+    def bind(self) -> None:
+        """Let the targets share their fate; anew whenever `states` was changed."""
+        fate.bind([state.member for state in self.states.values()])
 
     @property
     def record(self) -> Record | None:
@@ -158,6 +167,7 @@ class Learned:
                 each.gone_evidence = 0
         state.cooldowns = 0
         permit.settle(Outcome.SUCCESS, now, first_token_s=first_token_s)
+        self._answered(state.member, now)
 
     def abandon(self, state: TargetState, permit: Permit, now: float) -> None:
         """An attempt was cancelled: it says nothing of its target."""
@@ -186,7 +196,17 @@ class Learned:
         # After a trip the permit is of an older generation: one failure opens the breaker once.
         outcome = _permit_outcome(failure)
         permit.settle(outcome, now)
+        if outcome is Outcome.SUCCESS:
+            self._answered(state.member, now)
+        elif current and failure.disposition.stay_away is StayAway.BREAKER:
+            fate.failed(state.member, failure, now, self.recorder.tell)
         return outcome
+
+    def _answered(self, member: Member, now: float) -> None:
+        member.answered_s = now
+        member.answers += 1
+        if member.doubted:
+            fate.recovered(member, now, self.recorder.tell)
 
     def sharing(self, scope: Scope, target: Target) -> list[TargetState]:
         """The states of all targets that share `target`'s domains of `scope`, its own included."""
