@@ -33,6 +33,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("core.breaker_storage",),
     ("core.breaker",),
     ("core.fate",),
+    ("core.evidence",),
     ("core.backoff",),
     ("core.budget",),
     ("core.learned",),

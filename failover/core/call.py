@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from failover.core import endings
+from failover.core import endings, evidence
 from failover.core.backoff import FullJitter, Rng
 from failover.core.candidates import Candidates, Pick
 from failover.core.decide import Facts, decide
@@ -190,6 +190,8 @@ class Call:
             state.first_token.observe(attempt.first_token_s, now)
         state.total.observe(now - attempt.started_s, now)
         self._learned.succeed(state, attempt.permit, now, attempt.first_token_s)
+        if self._logbook.failures:
+            evidence.served(self._learned.states, self._logbook.failures, now, self._learned.recorder.tell)
         if message.usage is not None:
             self._learned.tokens_out[self.route.name].observe(message.usage.tokens_out)
         self._close(attempt, Outcome.SUCCESS, Outcome.SUCCESS, None, message.usage, now)
@@ -207,7 +209,9 @@ class Call:
         if self._committed:
             return self._raise(endings.interrupted(self.route.name, *self._so_far()), now)
         self._candidates.note(attempt.state.target, failure, now)
-        if self._stops(failure):
+        if self._stops(failure) and not evidence.goes_on(
+            self._learned.states, self._logbook.failures, permit
+        ):
             failures, passed_over = self._so_far()
             return self._raise(endings.stopped(self.route.name, failures, passed_over), now)
         return self._advance(now)
@@ -258,6 +262,7 @@ class Call:
             candidates = self._candidates
             back_s = endings.soonest_s(candidates.returns_s, passed_over, now)
             untried = candidates.somebody_is_untried()
+            evidence.unserved(self._learned.states, failures)
             error = endings.exhausted(name, failures, passed_over, back_s, untried=untried)
         return self._raise(error, now)
 

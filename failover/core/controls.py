@@ -53,6 +53,7 @@ def reset(learned: Learned, state: TargetState, now: float) -> None:
     state.cooldowns = 0
     state.retired_by = None
     state.gone_evidence = 0
+    state.history.forget()
     fate.forgive(state.member)
 
 

@@ -124,6 +124,20 @@ class FateShared:
 
 
 @dataclass(frozen=True, slots=True)
+class OutageSuspected:
+    """A target that worked a moment ago refuses, and it is doubted rather than the caller or its key.
+
+    `evidence` is how many refusals say so by now. For whoever is to be alerted.
+    """
+
+    event: ClassVar[str] = "outage_suspected"
+    at_s: float
+    target: str
+    failure: FailureKind
+    evidence: int
+
+
+@dataclass(frozen=True, slots=True)
 class TargetRetired:
     """Repeated evidence says that the target's model is gone, or its provider is barred to us."""
 
@@ -234,7 +248,7 @@ class PriceInForce:
 
 
 CallEvent = CallStarted | AttemptStarted | FirstTokenReceived | AttemptEnded | WaitStarted | CallEnded
-LearnedEvent = BreakerChanged | CooldownStarted | FateShared | TargetRetired
+LearnedEvent = BreakerChanged | CooldownStarted | FateShared | OutageSuspected | TargetRetired
 OperatorEvent = TargetDrained | TargetUndrained | TargetForcedOpen | TargetReset | ConfigReloaded
 WorldEvent = InjectionStarted | InjectionEnded | PriceInForce
 Event = CallEvent | LearnedEvent | OperatorEvent | WorldEvent

@@ -35,15 +35,14 @@ Tell = Callable[[FateShared], None]
 
 
 class Member:
-    """One target as its parents see it. `answered_s`: when it last answered; `answers`: how often so far."""
+    """One target as its parents see it. `answered_s`: when it last answered."""
 
-    __slots__ = ("answered_s", "answers", "breaker", "doubted", "parents", "target")
+    __slots__ = ("answered_s", "breaker", "doubted", "parents", "target")
 
     def __init__(self, target: Target, breaker: Breaker) -> None:
         self.target = target
         self.breaker = breaker
         self.answered_s = -inf
-        self.answers = 0
         self.parents: tuple[Parent, ...] = ()
         self.doubted = False
         """Whether one of its parents is open."""

@@ -12,7 +12,8 @@ from failover.core import fate
 from failover.core.backoff import Wait, backoff_s
 from failover.core.breaker import CLOSED, OPEN, Breaker, Permit
 from failover.core.budget import RetryBudget
-from failover.core.events import BreakerChanged, CooldownStarted, Event, TargetRetired
+from failover.core.events import BreakerChanged, CooldownStarted, Event, OutageSuspected, TargetRetired
+from failover.core.evidence import History
 from failover.core.failures import Failure, FailureKind, Scope, StayAway
 from failover.core.fate import Member
 from failover.core.policy import Policy
@@ -66,6 +67,7 @@ class TargetState:
         "drained",
         "first_token",
         "gone_evidence",
+        "history",
         "in_flight",
         "member",
         "ramp",
@@ -78,6 +80,7 @@ class TargetState:
         self.target = target
         self.breaker = breaker
         self.member = Member(target, breaker)
+        self.history = History()
         self.ramp = Ramp(breaker.policy.ramp_s)
         self.cooldown_until_s = 0.0
         self.cooldowns = 0
@@ -167,6 +170,8 @@ class Learned:
                 each.gone_evidence = 0
         state.cooldowns = 0
         permit.settle(Outcome.SUCCESS, now, first_token_s=first_token_s)
+        state.history.served += 1
+        state.history.served_s = now
         self._answered(state.member, now)
 
     def abandon(self, state: TargetState, permit: Permit, now: float) -> None:
@@ -178,7 +183,8 @@ class Learned:
     def blame(self, state: TargetState, permit: Permit, failure: Failure, now: float, wait: Wait) -> Outcome:
         """Take in a failure; `wait` sets the cooldown where the provider gave no hint.
 
-        Returns how the permit was settled: a request that is bad proves that its target works.
+        Returns how the permit was settled: a request that is bad proves that its target works, one that
+        is suspiciously rejected proves nothing (`evidence.goes_on` says what follows).
         """
         self.recorder.now = now
         state.in_flight -= 1
@@ -187,14 +193,15 @@ class Learned:
             case StayAway.COOLDOWN:
                 self._cool_down(state, failure, now, wait)
             case StayAway.LONG if current:
-                hint_s = failure.retry_after_s
-                self._trip(failure.scope, state, now, AWAY_LONG_S if hint_s is None else hint_s)
+                self._stay_away_long(state, failure, now)
             case StayAway.RETIREMENT if current:
                 self._doubt(state, failure, now)
             case StayAway.UNTIL_RELOAD:
                 self._retire(failure.scope, state, failure.kind)
         # After a trip the permit is of an older generation: one failure opens the breaker once.
         outcome = _permit_outcome(failure)
+        if failure.kind is FailureKind.BAD_REQUEST:
+            outcome = state.history.rejects(failure.code, now)
         permit.settle(outcome, now)
         if outcome is Outcome.SUCCESS:
             self._answered(state.member, now)
@@ -204,7 +211,6 @@ class Learned:
 
     def _answered(self, member: Member, now: float) -> None:
         member.answered_s = now
-        member.answers += 1
         if member.doubted:
             fate.recovered(member, now, self.recorder.tell)
 
@@ -234,6 +240,19 @@ class Learned:
             each.cooldown_until_s = max(each.cooldown_until_s, until_s)
         names = tuple(each.target.name for each in blamed)
         self.recorder.tell(CooldownStarted(now, failure.scope, names, until_s))
+
+    def _stay_away_long(self, state: TargetState, failure: Failure, now: float) -> None:
+        scope: Scope | None = failure.scope
+        if failure.kind is FailureKind.UNAUTHORIZED:
+            sharing = [each.history for each in self.sharing(failure.scope, state.target)]
+            scope = state.history.refuses(sharing, now)
+        if scope is None:
+            state.breaker.trip(now, None, counted=True)
+            refused = len(state.history.refused_s)
+            self.recorder.tell(OutageSuspected(now, state.target.name, failure.kind, refused))
+        else:
+            hint_s = failure.retry_after_s
+            self._trip(scope, state, now, AWAY_LONG_S if hint_s is None else hint_s)
 
     def _trip(self, scope: Scope, state: TargetState, now: float, open_for_s: float) -> None:
         for each in self.sharing(scope, state.target):

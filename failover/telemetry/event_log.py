@@ -17,6 +17,7 @@ from failover.core.events import (
     CallStarted,
     Event,
     FirstTokenReceived,
+    OutageSuspected,
     TargetRetired,
 )
 from failover.core.failures import FailureKind
@@ -30,6 +31,7 @@ LEVELS: Mapping[type[Event], str] = {
     AttemptStarted: DEBUG,
     FirstTokenReceived: DEBUG,
     AttemptEnded: DEBUG,
+    OutageSuspected: WARNING,
     TargetRetired: WARNING,
 }
 """The level of an event that is not told as `INFO`; `level_of` raises it where one tells of trouble."""

@@ -83,8 +83,12 @@ def a_hint_is_waited_out_before_the_same_target_is_asked_again(played: Played):
 
 def nobody_else_is_asked_once_a_failure_forbids_it(played: Played):
     for ended in played.by_call("attempt_ended").values():
+        doubted = False
         for event in ended[:-1]:
-            assert event.failure is None or DISPOSITIONS[event.failure].next_target is not NextTarget.NO
+            rejected = event.failure is FailureKind.BAD_REQUEST
+            doubted = doubted or (rejected and event.permit is not Outcome.SUCCESS)
+            forbids = event.failure is not None and DISPOSITIONS[event.failure].next_target is NextTarget.NO
+            assert not forbids or (rejected and doubted)
 
 
 def nothing_passes_an_open_breaker_but_as_many_probes_as_allowed(played: Played):
