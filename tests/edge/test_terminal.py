@@ -8,7 +8,7 @@ from contextlib import suppress
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from failover.adapters.event_stream import BrokenFrameError, frames
@@ -57,6 +57,9 @@ def cut(stream, places):
 
 
 @given(streams, st.lists(st.integers(0, 2000), max_size=20))
+@example(b"data: [DONE]\n\n" + MARKERS[1], [14])
+@example(b'{"finish_reason":' + b" " * 120 + b'"stop"}\n', [60])
+@example(b'{"finish_reason":"' + b"a" * 120 + b'"}\n', [60])
 def test_the_verdict_is_the_same_however_a_stream_is_cut(stream, places):
     assert verdict(cut(stream, places)) == verdict([stream])
 
