@@ -42,11 +42,12 @@ def _fail() -> None:
 
 
 class Permit:
-    """A breaker's leave to send, settled exactly once; settling again changes nothing."""
+    """A breaker's leave to send, given at `at_s`, settled exactly once; settling again changes nothing."""
 
-    __slots__ = ("_breaker", "generation", "probe", "settled")
+    __slots__ = ("_breaker", "at_s", "generation", "probe", "settled")
 
-    def __init__(self, breaker: Breaker, generation: int, *, probe: bool) -> None:
+    def __init__(self, breaker: Breaker, generation: int, at_s: float, *, probe: bool) -> None:
+        self.at_s = at_s
         self._breaker = breaker
         self.generation = generation
         self.probe = probe
@@ -128,11 +129,11 @@ class Breaker(CircuitBreakerListener):
         """A permit to send; ask only where `admits` or `ready_at_s` says so."""
         self._storage.now = now
         if self._storage.state == CLOSED:
-            return Permit(self, self.generation, probe=False)
+            return Permit(self, self.generation, now, probe=False)
         if self._storage.state == OPEN:
             self._circuit.half_open()
         self.probes_running += 1
-        return Permit(self, self.generation, probe=True)
+        return Permit(self, self.generation, now, probe=True)
 
     def settle(self, permit: Permit, outcome: Outcome, now: float, first_token_s: float | None) -> None:
         """Take in the outcome of a permit; called by the permit, once."""

@@ -111,8 +111,9 @@ class CooldownStarted:
 class FateShared:
     """What other targets of one scope showed was believed of `targets` too.
 
-    Their breakers opened until `until_s`; or, where that is `at_s`, one of the others answered again, and
-    they may be probed from now on. `domain` names the provider, and its region, model or credential.
+    Their breakers opened, until `until_s` at the latest; or, where that is `at_s`, one of the others
+    answered again, and they may be probed from now on. `domain` names the provider, and its region, model
+    or credential.
     """
 
     event: ClassVar[str] = "fate_shared"

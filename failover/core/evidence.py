@@ -66,6 +66,11 @@ class Rejections:
     def __len__(self) -> int:
         return len(self._latest)
 
+    @property
+    def since_s(self) -> float:
+        """When the first of those that count was rejected."""
+        return self._latest[0].at_s
+
     def add(self, history: History, now: float) -> Outcome:
         """One more: how the permit of the rejected attempt is to be settled."""
         if now - self._added_s > RECENT_S:
@@ -113,9 +118,13 @@ class Rejections:
 
 
 class History:
-    """What one target served and refused of late. Times are seconds of the driver's clock."""
+    """What one target served and refused of late. Times are seconds of the driver's clock.
 
-    __slots__ = ("refused_s", "rejections", "served", "served_s")
+    `served_s`: when the last attempt that it served began. `served` counts; what was under way when the
+    rejections began (`rejecting_since_s`), and is served nevertheless, says nothing of them.
+    """
+
+    __slots__ = ("refused_s", "rejecting_since_s", "rejections", "served", "served_s")
 
     def __init__(self) -> None:
         self.served = 0
@@ -126,6 +135,13 @@ class History:
         """Nothing speaks against it."""
         self.refused_s: list[float] = []
         self.rejections: dict[str, Rejections] = {}
+        self.rejecting_since_s = -inf
+
+    def serves(self, began_s: float) -> None:
+        """An attempt that began then was answered whole."""
+        self.served_s = max(self.served_s, began_s)
+        if began_s >= self.rejecting_since_s:
+            self.served += 1
 
     def rejects(self, code: str, now: float) -> Outcome:
         """A call was rejected with `code`: how its permit is to be settled."""
@@ -133,7 +149,9 @@ class History:
             while len(self.rejections) >= CODES_MOST:
                 del self.rejections[next(iter(self.rejections))]
             self.rejections[code] = Rejections()
-        return self.rejections[code].add(self, now)
+        settled = self.rejections[code].add(self, now)
+        self.rejecting_since_s = self.rejections[code].since_s
+        return settled
 
     def refuses(self, sharing: Sequence[History], now: float) -> Scope | None:
         """The credential was refused; `sharing`: the histories of all its targets, this one's included.

@@ -5,12 +5,14 @@ a credential of one provider, or only the provider. Rules:
 
 - It opens on as many failures in a row as open a breaker, and one more for each of its targets that
   answered within `window_s`: who was well a moment ago takes more to condemn. Any answer of any of its
-  targets ends the row, and so does the end of the window.
+  targets ends the row, and so does the end of the window. Attempts are ordered by when they began: what
+  was under way when an outage began, and is answered nevertheless, says nothing of it.
 - The witnesses must have nothing in common but what all its targets have. Two regions of one model blame
   the model, not the provider; two models in one region blame the endpoint, not the other regions. Only a
   kind that blames the endpoint itself (`connection`) needs no second witness.
-- It opens the closed breakers of its targets for as long as the last witness's own is open. Targets that
-  answered within the window are spared; while the parent is open, their first failure opens them.
+- It opens the closed breakers of its targets, at most for as long as the last witness's own is open: their
+  times are spread over the second half of it, since the first to be answered is news for all. Targets
+  that answered within the window are spared; while the parent is open, their first failure opens them.
 - The first answer of any of its targets closes it, and all others may be probed at once. Each breaker
   closes by its own probe only.
 
@@ -35,7 +37,7 @@ Tell = Callable[[FateShared], None]
 
 
 class Member:
-    """One target as its parents see it. `answered_s`: when it last answered."""
+    """One target as its parents see it. `answered_s`: when the last attempt that it answered began."""
 
     __slots__ = ("answered_s", "breaker", "doubted", "parents", "target")
 
@@ -56,7 +58,7 @@ class Member:
 class _Witness:
     """A failure that a breaker counted. `blames`: its kind alone blames what the parent stands for."""
 
-    at_s: float
+    began_s: float
     member: Member
     blames: bool
 
@@ -102,7 +104,7 @@ _UNREACHED = (Scope.MODEL, Scope.CREDENTIAL)
 class Parent:
     """What some targets of one provider share, and the failures since one of them last answered."""
 
-    __slots__ = ("_differ", "_row", "domain", "is_open", "members", "scope")
+    __slots__ = ("_differ", "_opened_s", "_row", "domain", "is_open", "members", "scope")
 
     def __init__(self, scope: Scope, members: tuple[Member, ...]) -> None:
         first = members[0].target
@@ -110,22 +112,29 @@ class Parent:
         self.domain = f"{first.provider} {_NAMES[scope](first)}".strip()
         self.members = members
         self.is_open = False
+        self._opened_s = 0.0
         self._differ = tuple(trait for trait in _TRAITS if _vary(trait, members))
         most = max(member.breaker.policy.failures for member in members)
         self._row: deque[_Witness] = deque(maxlen=most + len(members))
 
-    def count(self, member: Member, failure: Failure, now: float, tell: Tell) -> None:
-        """The breaker of `member` counted a failure."""
+    def count(self, member: Member, failure: Failure, began_s: float, now: float, tell: Tell) -> None:
+        """The breaker of `member` counted the failure of an attempt that began at `began_s`."""
         if failure.kind is FailureKind.CONNECTION and self.scope in _UNREACHED:
             return
         if self.is_open:
             if member.breaker.state == CLOSED:
                 member.breaker.trip(now, None, counted=True)
             return
-        self._forget_before(max(each.answered_s for each in self.members), now - _window_s(member))
-        self._row.append(_Witness(now, member, failure.scope is self.scope))
+        answered_s = max(each.answered_s for each in self.members)
+        window_began_s = now - member.breaker.policy.window_s
+        self._row.append(_Witness(began_s, member, failure.scope is self.scope))
+        self._forget_before(answered_s, window_began_s)
         if self._is_convicted(member.breaker.policy.failures, now):
             self._open(member, now, tell)
+
+    def is_refuted(self, began_s: float) -> bool:
+        """Whether an answer to an attempt that began then closes it."""
+        return self.is_open and began_s >= self._opened_s
 
     def answered(self, member: Member, now: float, tell: Tell) -> None:
         """`member` answered: an open parent closes, and lets the others be probed."""
@@ -146,12 +155,14 @@ class Parent:
     def inherit(self, before: Parent) -> None:
         """Take over what was learned under another config, as far as its members are still here."""
         self.is_open = before.is_open
+        self._opened_s = before._opened_s
         self._row.extend(witness for witness in before._row if witness.member in self.members)
 
     def _forget_before(self, answered_s: float, window_began_s: float) -> None:
         row = self._row
-        while row and (row[0].at_s <= answered_s or row[0].at_s < window_began_s):
-            row.popleft()
+        kept = [each for each in row if each.began_s > answered_s and each.began_s >= window_began_s]
+        row.clear()
+        row.extend(kept)
 
     def _is_convicted(self, failures: int, now: float) -> bool:
         needed = failures + sum(each.was_well(now) for each in self.members)
@@ -167,15 +178,20 @@ class Parent:
             last.breaker.trip(now, None, counted=True)
         until_s = last.breaker.open_until_s
         witnesses = [witness.member for witness in self._row]
-        self.is_open = True
-        opened = []
+        self.is_open, self._opened_s = True, now
         for each in self.members:
             each.doubted = True
-            if each.breaker.state == CLOSED and (each in witnesses or not each.was_well(now)):
-                each.breaker.trip(now, until_s - now, counted=True)
-                opened.append(each.target.name)
+        opened = [
+            each
+            for each in self.members
+            if each.breaker.state == CLOSED and (each in witnesses or not each.was_well(now))
+        ]
+        half_s = (until_s - now) / 2
+        for number, each in enumerate(opened, 1):
+            each.breaker.trip(now, half_s + half_s * number / len(opened), counted=True)
         if opened:
-            tell(FateShared(now, self.scope, self.domain, tuple(opened), until_s))
+            names = tuple(each.target.name for each in opened)
+            tell(FateShared(now, self.scope, self.domain, names, until_s))
 
 
 def bind(members: Iterable[Member]) -> None:
@@ -197,15 +213,15 @@ def bind(members: Iterable[Member]) -> None:
         member.doubted = any(parent.is_open for parent in member.parents)
 
 
-def failed(member: Member, failure: Failure, now: float, tell: Tell) -> None:
+def failed(member: Member, failure: Failure, began_s: float, now: float, tell: Tell) -> None:
     """The breaker of `member` counted a failure: perhaps it is not alone."""
     for parent in member.parents:
-        parent.count(member, failure, now, tell)
+        parent.count(member, failure, began_s, now, tell)
 
 
-def recovered(member: Member, now: float, tell: Tell) -> None:
-    """A doubted member answered: whatever it shares with others works again."""
-    open_parents = [parent for parent in member.parents if parent.is_open]
+def recovered(member: Member, began_s: float, now: float, tell: Tell) -> None:
+    """A doubted member answered: whatever it shared with others when the attempt began works again."""
+    open_parents = [parent for parent in member.parents if parent.is_refuted(began_s)]
     for parent in open_parents:
         parent.answered(member, now, tell)
     for each in {each for parent in open_parents for each in parent.members}:
@@ -227,7 +243,3 @@ def _hand_over(parent: Parent) -> None:
 
 def _vary(trait: Trait, members: Iterable[Member]) -> bool:
     return len({trait(member.target) for member in members}) > 1
-
-
-def _window_s(member: Member) -> float:
-    return member.breaker.policy.window_s

@@ -170,9 +170,8 @@ class Learned:
                 each.gone_evidence = 0
         state.cooldowns = 0
         permit.settle(Outcome.SUCCESS, now, first_token_s=first_token_s)
-        state.history.served += 1
-        state.history.served_s = now
-        self._answered(state.member, now)
+        state.history.serves(permit.at_s)
+        self._answered(state.member, permit.at_s, now)
 
     def abandon(self, state: TargetState, permit: Permit, now: float) -> None:
         """An attempt was cancelled: it says nothing of its target."""
@@ -204,15 +203,15 @@ class Learned:
             outcome = state.history.rejects(failure.code, now)
         permit.settle(outcome, now)
         if outcome is Outcome.SUCCESS:
-            self._answered(state.member, now)
+            self._answered(state.member, permit.at_s, now)
         elif current and failure.disposition.stay_away is StayAway.BREAKER:
-            fate.failed(state.member, failure, now, self.recorder.tell)
+            fate.failed(state.member, failure, permit.at_s, now, self.recorder.tell)
         return outcome
 
-    def _answered(self, member: Member, now: float) -> None:
-        member.answered_s = now
+    def _answered(self, member: Member, began_s: float, now: float) -> None:
+        member.answered_s = max(member.answered_s, began_s)
         if member.doubted:
-            fate.recovered(member, now, self.recorder.tell)
+            fate.recovered(member, began_s, now, self.recorder.tell)
 
     def sharing(self, scope: Scope, target: Target) -> list[TargetState]:
         """The states of all targets that share `target`'s domains of `scope`, its own included."""

@@ -268,6 +268,16 @@ def test_rejections_of_more_than_a_minute_ago_are_forgotten():
     rejected(story.after(2.0)).raises(RequestRejectedError)
 
 
+def test_what_was_under_way_when_a_wave_began_does_not_outnumber_it():
+    story = well()
+    under_way = [story.call().sends_to("a") for _ in range(10)]
+    for _ in range(2):
+        rejected(story.after(1.0)).raises(RequestRejectedError)
+    for call in under_way:
+        call.succeeds()
+    rejected(story).sends_to("b").succeeds()
+
+
 def test_rejections_that_served_calls_outnumber_are_believed():
     story = well()
     for _ in range(20):
