@@ -120,8 +120,9 @@ class Rejections:
 class History:
     """What one target served and refused of late. Times are seconds of the driver's clock.
 
-    `served_s`: when the last attempt that it served began. `served` counts; what was under way when the
-    rejections began (`rejecting_since_s`), and is served nevertheless, says nothing of them.
+    `served_s`: when the last attempt that it served began. `served` counts those that began after the
+    rejections did (`rejecting_since_s`): what was under way then, and is served nevertheless, says nothing
+    of them.
     """
 
     __slots__ = ("refused_s", "rejecting_since_s", "rejections", "served", "served_s")
@@ -135,13 +136,7 @@ class History:
         """Nothing speaks against it."""
         self.refused_s: list[float] = []
         self.rejections: dict[str, Rejections] = {}
-        self.rejecting_since_s = -inf
-
-    def serves(self, began_s: float) -> None:
-        """An attempt that began then was answered whole."""
-        self.served_s = max(self.served_s, began_s)
-        if began_s >= self.rejecting_since_s:
-            self.served += 1
+        self.rejecting_since_s = inf
 
     def rejects(self, code: str, now: float) -> Outcome:
         """A call was rejected with `code`: how its permit is to be settled."""

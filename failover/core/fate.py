@@ -219,6 +219,13 @@ def failed(member: Member, failure: Failure, began_s: float, now: float, tell: T
         parent.count(member, failure, began_s, now, tell)
 
 
+def answered(member: Member, began_s: float, now: float, tell: Tell) -> None:
+    """`member` answered an attempt that began then, if only with a rejection."""
+    member.answered_s = max(member.answered_s, began_s)
+    if member.doubted:
+        recovered(member, began_s, now, tell)
+
+
 def recovered(member: Member, began_s: float, now: float, tell: Tell) -> None:
     """A doubted member answered: whatever it shared with others when the attempt began works again."""
     open_parents = [parent for parent in member.parents if parent.is_refuted(began_s)]

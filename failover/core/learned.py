@@ -170,8 +170,15 @@ class Learned:
                 each.gone_evidence = 0
         state.cooldowns = 0
         permit.settle(Outcome.SUCCESS, now, first_token_s=first_token_s)
-        state.history.serves(permit.at_s)
-        self._answered(state.member, permit.at_s, now)
+        began_s, history, member = permit.at_s, state.history, state.member
+        if began_s > history.served_s:  # noqa: PLR1730  # a comparison costs a third of a call of max
+            history.served_s = began_s
+        if began_s >= history.rejecting_since_s:
+            history.served += 1
+        if began_s > member.answered_s:  # noqa: PLR1730  # as above, on the way of every success
+            member.answered_s = began_s
+        if member.doubted:
+            fate.recovered(member, began_s, now, self.recorder.tell)
 
     def abandon(self, state: TargetState, permit: Permit, now: float) -> None:
         """An attempt was cancelled: it says nothing of its target."""
@@ -182,8 +189,7 @@ class Learned:
     def blame(self, state: TargetState, permit: Permit, failure: Failure, now: float, wait: Wait) -> Outcome:
         """Take in a failure; `wait` sets the cooldown where the provider gave no hint.
 
-        Returns how the permit was settled: a request that is bad proves that its target works, one that
-        is suspiciously rejected proves nothing (`evidence.goes_on` says what follows).
+        Returns how the permit was settled: a bad request proves that its target works, a suspicious one not.
         """
         self.recorder.now = now
         state.in_flight -= 1
@@ -203,7 +209,7 @@ class Learned:
             outcome = state.history.rejects(failure.code, now)
         permit.settle(outcome, now)
         if outcome is Outcome.SUCCESS:
-            self._answered(state.member, permit.at_s, now)
+            fate.answered(state.member, permit.at_s, now, self.recorder.tell)
         elif current and failure.disposition.stay_away is StayAway.BREAKER:
             fate.failed(state.member, failure, permit.at_s, now, self.recorder.tell)
         return outcome
@@ -249,9 +255,9 @@ class Learned:
             state.breaker.trip(now, None, counted=True)
             refused = len(state.history.refused_s)
             self.recorder.tell(OutageSuspected(now, state.target.name, failure.kind, refused))
-        else:
-            hint_s = failure.retry_after_s
-            self._trip(scope, state, now, AWAY_LONG_S if hint_s is None else hint_s)
+            return
+        hint_s = failure.retry_after_s
+        self._trip(scope, state, now, AWAY_LONG_S if hint_s is None else hint_s)
 
     def _trip(self, scope: Scope, state: TargetState, now: float, open_for_s: float) -> None:
         for each in self.sharing(scope, state.target):
