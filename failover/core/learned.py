@@ -214,11 +214,6 @@ class Learned:
             fate.failed(state.member, failure, permit.at_s, now, self.recorder.tell)
         return outcome
 
-    def _answered(self, member: Member, began_s: float, now: float) -> None:
-        member.answered_s = max(member.answered_s, began_s)
-        if member.doubted:
-            fate.recovered(member, began_s, now, self.recorder.tell)
-
     def sharing(self, scope: Scope, target: Target) -> list[TargetState]:
         """The states of all targets that share `target`'s domains of `scope`, its own included."""
         domains = SCOPE_DOMAINS.get(scope, (FaultDomain.TARGET,))
