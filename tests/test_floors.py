@@ -34,7 +34,10 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("core.lifecycle",),
     ("core.governance",),
     ("core.stats", "core.ramp"),
+    ("core.breaker_storage",),
     ("core.breaker",),
+    ("core.fate",),
+    ("core.evidence",),
     ("core.backoff",),
     ("core.budget",),
     ("core.target_state",),
@@ -85,7 +88,11 @@ ROOMS: tuple[tuple[str, ...], ...] = (
 # Only to annotate: an error carries what the core observed, and the core raises none of them.
 MAY_NAME_HIGHER_TYPES = {"errors"}
 
-FROM_OUTSIDE = {"core.breaker": {"pybreaker"}, "core.backoff": {"tenacity"}}
+FROM_OUTSIDE = {
+    "core.breaker_storage": {"pybreaker"},
+    "core.breaker": {"pybreaker"},
+    "core.backoff": {"tenacity"},
+}
 
 INSTEAD = {
     "time": "take `now` as an argument",

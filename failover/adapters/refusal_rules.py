@@ -91,7 +91,7 @@ def _any(*codes: str) -> frozenset[str]:
 
 
 _THROTTLED = frozenset({403, 429, *range(500, 600)})
-_REFUSED = frozenset({400, 401, 402, 403, 404, 422, 429})
+_REFUSED = frozenset({400, 401, 402, 403, 404, 412, 422, 429})
 _REJECTED = frozenset({400, 404, 409, 413, 422})
 _FORBIDDEN = frozenset({400, 401, 403, 451})
 _MISSING = frozenset({400, 403, 404, 410, 422})
@@ -136,6 +136,8 @@ REFUSALS: tuple[Rule, ...] = (
         r"credit balance is too low", r"exceeded your current quota",
         r"insufficient (account )?(balance|credit|quota|fund)",
         r"billing hard limit", r"spend(ing)? (limit|cap)", r"(run|ran) out of credits", r"out of credits",
+        r"(doesn't|does not) have any credits", r"account .{0,80}is suspended, .{0,40}spending limit",
+        r"too many tokens per day",
         r"used all (of your )?(available )?credits", r"reached your specified api usage limits",
         r"calls ?(/|per) ?month", r"monthly (limit|quota|usage|credits)", r"check your (plan and )?billing")),
 
@@ -189,7 +191,7 @@ REFUSALS: tuple[Rule, ...] = (
         "model_not_available", "unknown_model", "model_not_supported", "model_removed", "model_not_exist")),
     Rule(_K.MODEL_GONE, codes=_any("1211"), provider="zai"),
     Rule(_K.MODEL_GONE, _MISSING, says=_says(
-        r"\bmodel\b.{0,160}?(does not exist|doesn't exist|not found"
+        r"\bmodel\b.{0,160}?(does not exist|doesn't exist|not exist|not found"
         r"|has been (deprecated|decommissioned|retired|removed)|was (removed|retired)"
         r"|is no longer (available|supported)|has reached (its|the) end)",
         r"model identifier is invalid", r"invalid model(?! (output|response|parameter))",
@@ -198,6 +200,9 @@ REFUSALS: tuple[Rule, ...] = (
         r"deployment .{0,60}does not exist", r"end of its life",
         r"\bmodel ['\"`]?[\w./:@-]+['\"`]? is not supported\b(?! (with|when|for))",
         r"allowed now, your model")),
+
+    # Amazon's word for a rate: its prose ("Too many tokens, please wait") sounds like a full window.
+    Rule(_K.RATE_LIMITED, _THROTTLED | {400}, _any("throttlingexception")),
 
     # Too much for the model's window. URLs are cut out first: one documentation page is named so.
     Rule(_K.CONTEXT_LENGTH, codes=_any("context_length_exceeded", "model_max_prompt_tokens_exceeded")),
@@ -228,7 +233,7 @@ REFUSALS: tuple[Rule, ...] = (
     Rule(_K.RATE_LIMITED, _THROTTLED | {400}, _any(
         "rate_limit_exceeded", "rate_limit_error", "ratelimitreached", "too_many_requests",
         "resource_exhausted",
-        "too_many_requests_error", "throttlingexception", "throttling", "throttling_error",
+        "too_many_requests_error", "throttling", "throttling_error",
         "toomanyrequestsexception", "request_quota_exceeded"), _says(
         r"rate[ -]?limit", r"too many requests", r"rate exceeded", r"\bthrottled\b", r"token rate limit")),
 

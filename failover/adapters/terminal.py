@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 # OpenAI models through the Responses API. One opening quote for all keeps the search quick.
 _DONE = b"data: [DONE]"
 _TERMINAL = re.compile(
-    rb'"(?:(?:finish_reason|stop_reason|finishReason)"\s*:\s*"(\w*)"'
-    rb'|type"\s*:\s*"(?:response\.(?:completed|incomplete)|message_stop|message-end)"'
-    rb'|event_type"\s*:\s*"stream-end"|is_finished"\s*:\s*true|done"\s*:\s*true)'
+    rb'"(?:(?:finish_reason|stop_reason|finishReason)"\s{0,16}:\s{0,16}"(\w{0,40})"'
+    rb'|type"\s{0,16}:\s{0,16}"(?:response\.(?:completed|incomplete)|message_stop|message-end)"'
+    rb'|event_type"\s{0,16}:\s{0,16}"stream-end"|(?:is_finished|done)"\s{0,16}:\s{0,16}true)'
 )
 _ORDINARY = frozenset(
     b"stop length tool_calls function_call end_turn max_tokens tool_use stop_sequence complete eos".split()
@@ -25,6 +25,7 @@ _ORDINARY = frozenset(
 # Media types whose dialect is known here; Amazon's binary event stream has checksums of its own.
 _STREAMED = ("text/event-stream", "application/x-ndjson", "application/ndjson", "application/stream+json")
 _OVERLAP = 96
+"""No marker is longer than this (spaces and reasons have limits), so that none is lost between chunks."""
 
 
 def is_streamed(content_type: str) -> bool:
@@ -65,9 +66,10 @@ class StreamWatch:
 
     def _look_for_end(self, window: bytes) -> None:
         found = _TERMINAL.search(window)
-        if found:
+        done_at = window.find(_DONE)
+        if found and not 0 <= done_at < found.start():
             reason = found[1]
             self.ended = True
             self.doubtful = self.doubtful or (reason is not None and reason.lower() not in _ORDINARY)
-        elif _DONE in window:
+        elif done_at >= 0:
             self.ended = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from failover.core import evidence
 from failover.core.backoff import Wait
 from failover.core.candidates import Pick
 from failover.core.decide import Facts
@@ -49,14 +50,22 @@ class Attempts:
         state = attempt.state
         state.observe(now - attempt.started_s, attempt.first_token_s, now)
         self._learned.succeed(state, attempt.permit, now, attempt.first_token_s)
+        if self._logbook.failures:
+            evidence.served(self._learned.states, self._logbook.failures, now, self._learned.recorder.tell)
         if usage is not None:
             self._learned.tokens_out[self._route].observe(usage.tokens_out)
         self._close(attempt, Outcome.SUCCESS, Outcome.SUCCESS, None, usage, now)
 
-    def fail(self, attempt: Attempt, failure: Failure, usage: Usage | None, now: float, wait: Wait) -> None:
-        """It failed; `wait` sets the cooldown where the provider gave no hint."""
+    def fail(
+        self, attempt: Attempt, failure: Failure, usage: Usage | None, now: float, wait: Wait
+    ) -> Outcome:
+        """It failed; `wait` sets the cooldown where the provider gave no hint.
+
+        Returns how its permit was settled.
+        """
         permit = self._learned.blame(attempt.state, attempt.permit, failure, now, wait)
         self._close(attempt, Outcome.FAILURE, permit, failure, usage, now)
+        return permit
 
     def abandon(self, now: float, but: Attempt | None = None) -> tuple[Command, ...]:
         """Stop what still runs, all of it `but` one: nobody is to blame."""

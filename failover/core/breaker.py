@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from math import isfinite
 
 from pybreaker import (
@@ -21,19 +20,14 @@ from pybreaker import (
     CircuitBreaker,
     CircuitBreakerListener,
     CircuitBreakerState,
-    CircuitBreakerStorage,
 )
 
+from failover.core.breaker_storage import LAST_RESORT_AFTER_S, ClockStorage
 from failover.core.counting import Tally
 from failover.core.policy import BreakerPolicy
-from failover.core.stats import Window
 from failover.core.vocabulary import Outcome
 
 CLOSED, OPEN, HALF_OPEN = STATE_CLOSED, STATE_OPEN, STATE_HALF_OPEN
-LAST_RESORT_AFTER_S = 1.0
-"""How soon after opening a breaker may be probed when every other target is away as well."""
-
-_STILL_OPEN = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class _FailedAttemptError(Exception):
@@ -48,99 +42,13 @@ def _fail() -> None:
     raise _FailedAttemptError
 
 
-class _ClockStorage(CircuitBreakerStorage):
-    """pybreaker's storage port, answering from virtual or real time alike."""
-
-    def __init__(self, policy: BreakerPolicy) -> None:
-        super().__init__("injected-clock")
-        self.policy = policy
-        self.now = 0.0
-        self.window = Window(policy.window_s)
-        self.consecutive = 0
-        self.slow_attempt = False
-        self.open_until_s = 0.0
-        self.open_for_s: float | None = None
-        self.last_resort_s = 0.0
-        self.openings = 0
-        self.closed_at_s: float | None = None
-        self._state = CLOSED
-        self._successes = 0
-
-    def forget(self) -> None:
-        """Nothing was counted, and it never opened."""
-        self.window.clear(self.now)
-        self.consecutive = 0
-        self.openings = 0
-        self.closed_at_s = None
-
-    @property
-    def state(self) -> str:
-        return self._state
-
-    @state.setter
-    def state(self, state: str) -> None:
-        self._state = state
-        if state == CLOSED:
-            self.window.clear(self.now)
-            self.closed_at_s = self.now
-
-    @property
-    def opened_at(self) -> datetime | None:
-        return _STILL_OPEN if self.now < self.open_until_s else None
-
-    @opened_at.setter
-    def opened_at(self, _wall: datetime) -> None:
-        lasted_s = None if self.closed_at_s is None else self.now - self.closed_at_s
-        held = self._state == CLOSED and (lasted_s is None or lasted_s > self.policy.window_s)
-        self.openings = 1 if held else self.openings + 1
-        grown_s = self.policy.open_s * 2.0 ** min(self.openings - 1, 32)
-        open_for_s = min(grown_s, self.policy.open_max_s) if self.open_for_s is None else self.open_for_s
-        self.open_until_s = self.now + open_for_s
-        # Who was told to stay away for long stays away: only what was counted may be doubted sooner.
-        asked_away = self.open_for_s is not None
-        self.last_resort_s = self.open_until_s if asked_away else self.now + LAST_RESORT_AFTER_S
-
-    def increment_counter(self) -> None:
-        self.consecutive += 1
-        self.window.add(self.now, failed=True, slow=self.slow_attempt)
-
-    def reset_counter(self) -> None:
-        self.consecutive = 0
-        self.window.add(self.now, failed=False, slow=self.slow_attempt)
-
-    @property
-    def counter(self) -> int:
-        policy, window = self.policy, self.window
-        if self.consecutive >= policy.failures:
-            return policy.failures
-        by_share = (
-            window.total >= policy.min_requests and window.failed >= policy.failure_share * window.total
-        )
-        return policy.failures if by_share else 0
-
-    @property
-    def too_slow(self) -> bool:
-        """Whether the share of slow attempts alone is reason to open."""
-        policy, window = self.policy, self.window
-        return window.total >= policy.min_requests and window.slow >= policy.slow_share * window.total
-
-    def increment_success_counter(self) -> None:
-        self._successes += 1
-
-    def reset_success_counter(self) -> None:
-        self._successes = 0
-
-    @property
-    def success_counter(self) -> int:
-        return self._successes
-
-
 class Permit:
-    """A breaker's leave to send, settled exactly once; settling again changes nothing."""
+    """A breaker's leave to send, given at `at_s`, settled exactly once; settling again changes nothing."""
 
-    __slots__ = ("_breaker", "generation", "probe", "settled", "tally")
+    __slots__ = ("_breaker", "at_s", "generation", "probe", "settled", "tally")
 
-    def __init__(self, breaker: Breaker, generation: int, *, probe: bool) -> None:
+    def __init__(self, breaker: Breaker, generation: int, at_s: float, *, probe: bool) -> None:
+        self.at_s = at_s
         self._breaker = breaker
         self.generation = generation
         self.probe = probe
@@ -167,7 +75,7 @@ class Breaker(CircuitBreakerListener):
         self.probes_running = 0
         self.forced_until_s = 0.0
         self._changed = changed
-        self._storage = _ClockStorage(policy)
+        self._storage = ClockStorage(policy)
         self._circuit = CircuitBreaker(
             fail_max=policy.failures,
             reset_timeout=0,
@@ -223,11 +131,11 @@ class Breaker(CircuitBreakerListener):
         """A permit to send; ask only where `admits` or `ready_at_s` says so."""
         self._storage.now = now
         if self._storage.state == CLOSED:
-            return Permit(self, self.generation, probe=False)
+            return Permit(self, self.generation, now, probe=False)
         if self._storage.state == OPEN:
             self._circuit.half_open()
         self.probes_running += 1
-        return Permit(self, self.generation, probe=True)
+        return Permit(self, self.generation, now, probe=True)
 
     def settle(self, permit: Permit, outcome: Outcome, now: float, first_token_s: float | None) -> None:
         """Take in the outcome of a permit; called by the permit, once."""
@@ -251,12 +159,30 @@ class Breaker(CircuitBreakerListener):
         if storage.slow_attempt and storage.too_slow:
             self._circuit.open()
 
-    def trip(self, now: float, open_for_s: float) -> None:
-        """Open for `open_for_s`, whatever was counted: the scope was told to stay away for long."""
+    def trip(self, now: float, open_for_s: float | None, *, counted: bool = False) -> None:
+        """Open for `open_for_s` (None: as long as by its own count), whatever was counted here.
+
+        `counted`: failures say so, its siblings' perhaps, and a last resort may doubt them; otherwise
+        the scope was told to stay away.
+        """
         storage = self._storage
-        if storage.state == OPEN and now + open_for_s <= storage.open_until_s:
+        asked_s = 0.0 if open_for_s is None else open_for_s
+        if storage.state == OPEN and now + asked_s <= storage.open_until_s:
             return  # a later, shorter hint must not cut an earlier, longer one
         self._open_for(open_for_s, now)
+        if counted:
+            storage.last_resort_s = now + LAST_RESORT_AFTER_S
+
+    def relent(self, now: float) -> bool:
+        """Let an open breaker be probed from `now` on, and say whether that is news.
+
+        Only what was counted is taken back so: who asked to be left alone still is.
+        """
+        storage = self._storage
+        if storage.state != OPEN or not storage.last_resort_s < storage.open_until_s > now:
+            return False
+        storage.open_until_s = now
+        return True
 
     def force_open(self, now: float, open_for_s: float) -> None:
         """Open for `open_for_s` (inf: until `reset`) by an operator's word, which replaces any before it.
@@ -277,7 +203,7 @@ class Breaker(CircuitBreakerListener):
             self._circuit.close()
         storage.forget()
 
-    def _open_for(self, open_for_s: float, now: float) -> None:
+    def _open_for(self, open_for_s: float | None, now: float) -> None:
         storage = self._storage
         storage.now = now
         storage.open_for_s = open_for_s

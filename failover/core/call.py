@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import inf
 from typing import assert_never
 
-from failover.core import endings
+from failover.core import endings, evidence
 from failover.core.attempt_limits import limits_of
 from failover.core.attempts import Attempts
 from failover.core.backoff import FullJitter, Rng
@@ -247,14 +247,16 @@ class Call:
             self._attempts.told(attempt, message.headroom, now)
         failure = message.failure
         wait = FullJitter(self.route.policy.backoff, self._rng)
-        self._attempts.fail(attempt, failure, message.usage, now, wait)
+        permit = self._attempts.fail(attempt, failure, message.usage, now, wait)
         if self._committed:
             self._broken, self._committed = len(self._logbook.failures) - 1, False
             self._resumable = message.resumable
             if self.route.policy.stream_recovery is StreamRecovery.FAIL:
                 return self._give_up(now)
         self._candidates.note(attempt.state.target, failure, now)
-        if self._stops(failure):
+        if self._stops(failure) and not evidence.goes_on(
+            self._learned.states, self._logbook.failures, permit
+        ):
             return (*self._attempts.abandon(now), *self._give_up(now, stopped=True))
         # A hedge that still runs may yet answer.
         return () if self._attempts.running else self._advance(now)
@@ -274,13 +276,16 @@ class Call:
 
     def _give_up(self, now: float, *, stopped: bool = False) -> Commands:
         candidates, passed_over = self._candidates, tuple(self._candidates.passed_over)
+        late = self._is_late(now)
+        if not (stopped or late or self._broken is not None):
+            evidence.unserved(self._learned.states, self._logbook.failures)
         error = endings.without_reply(
             self.route.name,
             tuple(self._logbook.failures),
             passed_over,
             broken=self._broken,
             stopped=stopped,
-            deadline_s=self._allowed_s() if self._is_late(now) else None,
+            deadline_s=self._allowed_s() if late else None,
             retry_after_s=endings.soonest_s(candidates.returns_s, passed_over, now),
             untried=candidates.somebody_is_untried(),
         )

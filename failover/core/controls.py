@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import inf
 
+from failover.core import fate
 from failover.core.events import (
     ConfigReloaded,
     TargetDrained,
@@ -55,6 +56,8 @@ def reset(learned: Learned, state: TargetState, now: float) -> None:
     state.gone_evidence = 0
     state.refusals.clear()
     state.quota.forget()
+    state.history.forget()
+    fate.forgive(state.member)
 
 
 def successor(learned: Learned, routes: Iterable[Route], now: float) -> Learned:
@@ -80,6 +83,7 @@ def successor(learned: Learned, routes: Iterable[Route], now: float) -> Learned:
     for name in reloaded.renewed:
         if name in learned.states:
             _obey(after.states[name], learned.states[name], now)
+    after.bind()
     return after
 
 

@@ -121,6 +121,37 @@ class CooldownStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class FateShared:
+    """What other targets of one scope showed was believed of `targets` too.
+
+    Their breakers opened, until `until_s` at the latest; or, where that is `at_s`, one of the others
+    answered again, and they may be probed from now on. `domain` names the provider, and its region, model
+    or credential.
+    """
+
+    event: ClassVar[str] = "fate_shared"
+    at_s: float
+    scope: Scope
+    domain: str
+    targets: tuple[str, ...]
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class OutageSuspected:
+    """A target that worked a moment ago refuses, and it is doubted rather than the caller or its key.
+
+    `evidence` is how many refusals say so by now. For whoever is to be alerted.
+    """
+
+    event: ClassVar[str] = "outage_suspected"
+    at_s: float
+    target: str
+    failure: FailureKind
+    evidence: int
+
+
+@dataclass(frozen=True, slots=True)
 class TargetRetired:
     """Repeated evidence says that the target's model is gone, or its provider is barred to us."""
 
@@ -233,7 +264,7 @@ class PriceInForce:
 CallEvent = (
     CallStarted | AttemptStarted | FirstTokenReceived | ReplyDoubted | AttemptEnded | WaitStarted | CallEnded
 )
-LearnedEvent = BreakerChanged | CooldownStarted | TargetRetired
+LearnedEvent = BreakerChanged | CooldownStarted | FateShared | OutageSuspected | TargetRetired
 OperatorEvent = TargetDrained | TargetUndrained | TargetForcedOpen | TargetReset | ConfigReloaded
 WorldEvent = InjectionStarted | InjectionEnded | PriceInForce
 Event = CallEvent | LearnedEvent | OperatorEvent | WorldEvent

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from failover.core import fate
 from failover.core.backoff import Wait, backoff_s
 from failover.core.breaker import CLOSED, Breaker, Permit
 from failover.core.budget import HedgeBudget, RetryBudget
 from failover.core.counting import Counting
-from failover.core.events import BreakerChanged, CooldownStarted, Event, TargetRetired
+from failover.core.events import BreakerChanged, CooldownStarted, Event, OutageSuspected, TargetRetired
 from failover.core.failures import Failure, FailureKind, Scope, StayAway
 from failover.core.headroom import Quotas
 from failover.core.limits import Load
@@ -82,6 +83,11 @@ class Learned:
             for target in route.targets():
                 if target.name not in self.states:
                     self.states[target.name] = self._new_state(target, route.policy)
+        self.bind()
+
+    def bind(self) -> None:
+        """Let the targets share their fate; anew whenever `states` was changed."""
+        fate.bind([state.member for state in self.states.values()])
 
     @property
     def record(self) -> Record | None:
@@ -127,6 +133,15 @@ class Learned:
                 each.gone_evidence = 0
         state.cooldowns = 0
         permit.settle(Outcome.SUCCESS, now, first_token_s=first_token_s)
+        began_s, history, member = permit.at_s, state.history, state.member
+        if began_s > history.served_s:  # noqa: PLR1730  # a comparison costs a third of a call of max
+            history.served_s = began_s
+        if began_s >= history.rejecting_since_s:
+            history.served += 1
+        if began_s > member.answered_s:  # noqa: PLR1730  # as above, on the way of every success
+            member.answered_s = began_s
+        if member.doubted:
+            fate.recovered(member, began_s, now, self.recorder.tell)
 
     def abandon(self, state: TargetState, permit: Permit, now: float) -> None:
         """An attempt was cancelled: it says nothing of its target."""
@@ -137,7 +152,7 @@ class Learned:
     def blame(self, state: TargetState, permit: Permit, failure: Failure, now: float, wait: Wait) -> Outcome:
         """Take in a failure; `wait` sets the cooldown where the provider gave no hint.
 
-        Returns how the permit was settled: a request that is bad proves that its target works.
+        Returns how the permit was settled: a bad request proves that its target works, a suspicious one not.
         """
         self.recorder.now = now
         state.in_flight -= 1
@@ -147,15 +162,20 @@ class Learned:
             case StayAway.COOLDOWN:
                 self._cool_down(state, failure, now, wait)
             case StayAway.LONG if current:
-                hint_s = failure.retry_after_s
-                self._trip(failure.scope, state, now, AWAY_LONG_S if hint_s is None else hint_s)
+                self._stay_away_long(state, failure, now)
             case StayAway.RETIREMENT if current:
                 self._doubt(state, failure, now)
             case StayAway.UNTIL_RELOAD:
                 self._retire(failure.scope, state, failure.kind)
         # After a trip the permit is of an older generation: one failure opens the breaker once.
         outcome = _permit_outcome(failure)
+        if failure.kind is FailureKind.BAD_REQUEST:
+            outcome = state.history.rejects(failure.code, now)
         permit.settle(outcome, now)
+        if outcome is Outcome.SUCCESS:
+            fate.answered(state.member, permit.at_s, now, self.recorder.tell)
+        elif current and failure.disposition.stay_away is StayAway.BREAKER:
+            fate.failed(state.member, failure, permit.at_s, now, self.recorder.tell)
         return outcome
 
     def sharing(self, scope: Scope, target: Target) -> list[TargetState]:
@@ -191,6 +211,19 @@ class Learned:
             each.cooldown_until_s = max(each.cooldown_until_s, until_s)
         names = tuple(each.target.name for each in blamed)
         self.recorder.tell(CooldownStarted(now, failure.scope, names, until_s))
+
+    def _stay_away_long(self, state: TargetState, failure: Failure, now: float) -> None:
+        scope: Scope | None = failure.scope
+        if failure.kind is FailureKind.UNAUTHORIZED:
+            sharing = [each.history for each in self.sharing(failure.scope, state.target)]
+            scope = state.history.refuses(sharing, now)
+        if scope is None:
+            state.breaker.trip(now, None, counted=True)
+            refused = len(state.history.refused_s)
+            self.recorder.tell(OutageSuspected(now, state.target.name, failure.kind, refused))
+            return
+        hint_s = failure.retry_after_s
+        self._trip(scope, state, now, AWAY_LONG_S if hint_s is None else hint_s)
 
     def _trip(self, scope: Scope, state: TargetState, now: float, open_for_s: float) -> None:
         for each in self.sharing(scope, state.target):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from math import inf, isfinite
 
 from failover.core.breaker import OPEN, Breaker
+from failover.core.evidence import History
 from failover.core.failures import FailureKind
+from failover.core.fate import Member
 from failover.core.headroom import Quota
 from failover.core.limits import Limiter, Load
 from failover.core.ramp import Ramp
@@ -25,8 +27,10 @@ class TargetState:
         "first_token",
         "first_tokens",
         "gone_evidence",
+        "history",
         "in_flight",
         "limiter",
+        "member",
         "quota",
         "ramp",
         "refusals",
@@ -39,6 +43,8 @@ class TargetState:
     def __init__(self, target: Target, breaker: Breaker) -> None:
         self.target = target
         self.breaker = breaker
+        self.member = Member(target, breaker)
+        self.history = History()
         self.ramp = Ramp(breaker.policy.ramp_s)
         self.refusals = Refusals()
         self.cooldown_until_s = 0.0

@@ -17,6 +17,7 @@ from failover.core.events import (
     CallStarted,
     Event,
     FirstTokenReceived,
+    OutageSuspected,
     ReplyDoubted,
     TargetRetired,
 )
@@ -32,6 +33,7 @@ LEVELS: Mapping[type[Event], str] = {
     FirstTokenReceived: DEBUG,
     AttemptEnded: DEBUG,
     ReplyDoubted: WARNING,
+    OutageSuspected: WARNING,
     TargetRetired: WARNING,
 }
 """The level of an event that is not told as `INFO`; `level_of` raises it where one tells of trouble."""

@@ -109,7 +109,10 @@ def nobody_else_is_asked_once_a_failure_forbids_it(played: Played):
         if event.event == "attempt_started":
             assert event.call not in forbidden
         elif event.event == "attempt_ended" and event.failure in ENDING:
-            forbidden.add(event.call)
+            # What is not believed of a rejection is told by its permit.
+            doubted = event.failure is FailureKind.BAD_REQUEST and event.permit is not Outcome.SUCCESS
+            if not doubted:
+                forbidden.add(event.call)
 
 
 def nothing_passes_an_open_breaker_but_as_many_probes_as_allowed(played: Played):

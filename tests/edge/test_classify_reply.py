@@ -415,6 +415,20 @@ def test_a_waiting_hint_goes_into_the_failure():
     assert refusal(500, error("x"), retry_after="1").retry_after_s == 1.0
 
 
+def test_a_waiting_hint_alone_makes_no_failure_and_no_other_kind():
+    """Seen: `retry-after` beside a plain 400, and beside answers."""
+    assert kind(refusal(400, error("Please use a valid role"), retry_after="2")) is K.BAD_REQUEST
+    assert answer({"choices": [{"finish_reason": "stop"}]}, {**JSON, "retry-after": "2"}) is None
+
+
+@pytest.mark.parametrize("should_retry", ["true", "false"])
+def test_advice_to_retry_changes_no_kind_where_the_status_is_clear(should_retry):
+    """Seen: `false` beside a 500, `true` beside a 529."""
+    body = {"type": "error", **error("x", type="api_error")}
+    assert kind(refusal(500, body, "anthropic", x_should_retry=should_retry)) is K.SERVER_ERROR
+    assert kind(refusal(529, body, "anthropic", x_should_retry=should_retry)) is K.OVERLOADED
+
+
 def test_a_providers_timeout_says_which_limit():
     assert refusal(408, b"").phase is Phase.TOTAL
 
@@ -648,6 +662,12 @@ def test_amazons_exceptions_are_frames_of_their_own():
     thrown = frame({"message": "slow"}, exception_type="throttlingException", message_type="exception")
     found = answer(START + thrown, BINARY)
     assert (found.kind, found.code) == (K.RATE_LIMITED, "throttlingException")
+
+
+def test_amazons_throttling_that_speaks_of_tokens_is_no_full_window():
+    told = {"message": "Too many tokens, please wait before trying again."}
+    thrown = frame(told, exception_type="throttlingException", message_type="exception")
+    assert kind(answer(START + thrown, BINARY)) is K.RATE_LIMITED
 
 
 def test_an_invoked_models_stream_has_no_end_of_its_own():

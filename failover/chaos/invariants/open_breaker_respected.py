@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from failover.chaos.invariants.base import NONE, Invariant
 from failover.chaos.scenario import Scenario
-from failover.core.breaker import CLOSED, HALF_OPEN, LAST_RESORT_AFTER_S, OPEN
+from failover.core.breaker import CLOSED, HALF_OPEN, OPEN
+from failover.core.breaker_storage import LAST_RESORT_AFTER_S
 from failover.core.events import (
     AttemptEnded,
     AttemptStarted,
     BreakerChanged,
     CooldownStarted,
+    FateShared,
     TargetRetired,
 )
 from failover.core.vocabulary import Route
@@ -52,6 +54,12 @@ class OpenBreakerRespected(Invariant):
         """Who cools down is away, whatever its breaker says."""
         for target in event.targets:
             self._cooling_until_s[target] = max(event.until_s, self._cooling_until_s.get(target, 0.0))
+
+    def fate_shared(self, event: FateShared) -> None:
+        """Where a sibling answered again, an open breaker may be probed before its time."""
+        if event.until_s == event.at_s:
+            for target in event.targets:
+                self._until_s[target] = event.until_s
 
     def target_retired(self, event: TargetRetired) -> None:
         """So is who was retired."""
