@@ -25,6 +25,7 @@ from failover.core.strategies import Ranking, Strategy
 from failover.core.vocabulary import Decision, Operation, Request, Route
 from failover.driver import Driver, Errand
 from failover.errors import Complaint, ConfigError
+from failover.openai_shape import AsyncShape
 from failover.price_map import price_book
 from failover.reply import Reply, with_record
 from failover.router_controls import RouterControls
@@ -37,7 +38,7 @@ Listener = Callable[[Event], None]
 _log = logging.getLogger("failover")
 
 
-class Router(RouterControls, RouterOperations):
+class Router(RouterControls, RouterOperations, AsyncShape):
     """Decides which target serves each request, and keeps serving when targets break.
 
     Build it with `from_file` or `from_dict`; use it from one event loop; close it with `aclose` or

@@ -56,6 +56,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
         "stream_*",
         "streaming",
         "reply",
+        "openai_*",
         "sync",
         "tokens",
         "snapshot",
