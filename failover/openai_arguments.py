@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _LISTED = ("messages", "input", "tools")
+_EXTRAS = ("extra_headers", "extra_body", "extra_query")
 _MARKS = frozenset({"NotGiven", "Omit"})
 _INSTEAD = {
     "max_retries": "the route's policy says how often to try (attempts, retry_budget)",
@@ -23,7 +24,7 @@ class Options:
 
     deadline_s: float | None = None
 
-    def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def arguments(self, given: Mapping[str, Any], *, extras: bool = True) -> dict[str, Any]:
         """The router's arguments for those that the SDK takes.
 
         What the SDK marks as not given is left out, and its objects are made plain, as it does itself before
@@ -34,11 +35,11 @@ class Options:
             for name, value in given.items()
             if not _absent(value)
         }
-        if made.pop("extra_query", None):
-            raise TypeError("extra_query: litellm sends none; say extra_body or extra_headers")
-        for name in ("extra_headers", "extra_body"):
-            if not made.get(name, True):
+        for name in _EXTRAS:
+            if name in made and not made[name]:
                 del made[name]
+            elif name in made and (not extras or name == "extra_query"):
+                raise TypeError(f"{name}: litellm does not send it along with this call")
         if "timeout" in made or self.deadline_s is not None:
             limit_s = _deadline_s(made)
             made["deadline_s"] = self.deadline_s if limit_s is None else limit_s
@@ -69,9 +70,10 @@ def _plain(value: Any) -> Any:
 
 def _deadline_s(told: dict[str, Any]) -> float | None:
     """Take the SDK's `timeout` and our `deadline_s` out of what was told: at most one of them, in seconds."""
-    timeout, deadline_s = told.pop("timeout", None), told.pop("deadline_s", None)
+    timeout: Any = told.pop("timeout", None)
+    deadline_s: float | None = told.pop("deadline_s", None)
     if timeout is None:
-        return deadline_s  # type: ignore[no-any-return]
+        return deadline_s
     if deadline_s is not None:
         raise TypeError("timeout and deadline_s are one and the same here: say one of them")
     if isinstance(timeout, int | float):

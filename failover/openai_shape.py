@@ -16,11 +16,15 @@ from failover.openai_replies import AsyncChunks, Chunks, RawReply, in_type, tran
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One call of the SDK: the router's operation, and the SDK's types of its reply and of its chunks."""
+    """One call of the SDK: the router's operation, and the SDK's types of its reply and of its chunks.
+
+    `extras` says whether litellm sends `extra_headers` and `extra_body` along; elsewhere it drops them.
+    """
 
     operation: str
     reply: str = ""
     chunk: str = ""
+    extras: bool = True
 
     def shaped(self, value: Any, arguments: dict[str, Any]) -> Any:
         """The reply as the SDK returns it."""
@@ -35,9 +39,9 @@ COMPLETION = Endpoint(
 EMBEDDING = Endpoint("embedding", "openai.types:CreateEmbeddingResponse")
 RESPONSES = Endpoint("responses", "openai.types.responses:Response")
 IMAGE = Endpoint("image_generation", "openai.types:ImagesResponse")
-TRANSCRIPTION = Endpoint("transcription")
-SPEECH = Endpoint("speech")
-MODERATION = Endpoint("moderation", "openai.types:ModerationCreateResponse")
+TRANSCRIPTION = Endpoint("transcription", extras=False)
+SPEECH = Endpoint("speech", extras=False)
+MODERATION = Endpoint("moderation", "openai.types:ModerationCreateResponse", extras=False)
 
 
 class _Calls:
@@ -58,7 +62,7 @@ class AsyncCreate(_Calls):
         `timeout` in seconds is the deadline of the whole call, as is `deadline_s`. Raises a `CallError`,
         never an error of the SDK's; `TypeError` for an argument without a meaning here.
         """
-        asked = self._options.arguments(arguments)
+        asked = self._options.arguments(arguments, extras=self._endpoint.extras)
         value = await getattr(self._router, f"a{self._endpoint.operation}")(model, **asked)
         if asked.get("stream"):
             return AsyncChunks(value, self._endpoint.chunk, usage_wanted=_wants_usage(asked))
@@ -94,7 +98,7 @@ class Create(_Calls):
 
     def create(self, *, model: str, **arguments: Any) -> Any:
         """As `AsyncCreate.create`."""
-        asked = self._options.arguments(arguments)
+        asked = self._options.arguments(arguments, extras=self._endpoint.extras)
         value = getattr(self._router, self._endpoint.operation)(model, **asked)
         if asked.get("stream"):
             return Chunks(value, self._endpoint.chunk, usage_wanted=_wants_usage(asked))

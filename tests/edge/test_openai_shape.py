@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Iterator
+from contextlib import closing
+from operator import attrgetter
 from typing import Any
 
 import httpx
@@ -19,13 +21,20 @@ from openai.types.audio import Transcription, TranscriptionVerbose
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import Response
 
-from failover import AllTargetsFailedError, DeadlineExceededError, Router, StreamInterruptedError
+from failover import (
+    AllTargetsFailedError,
+    DeadlineExceededError,
+    RequestRejectedError,
+    Router,
+    StreamInterruptedError,
+)
 from failover.adapters.litellm import LitellmAdapter
 from failover.adapters.loading import load_litellm
 from failover.openai_arguments import Options
 from failover.openai_replies import in_type
 from failover.openai_shape import Client
 from tests.edge.fake_wire import ENVIRONMENT, KEY_VARIABLE, FakeProvider, refusal
+from tests.edge.page_programs import copied
 from tests.edge.scripted import CUT, HELLO, ScriptedAdapter, answers, fails, hangs, in_flight, streams
 from tests.edge.scripted import router as scripted
 from tests.edge.test_operations import GOOD, SOUND
@@ -252,18 +261,6 @@ async def test_what_is_raised_is_ours_and_never_the_sdks(servers):
     assert isinstance(raised.value.__cause__, openai.RateLimitError)
 
 
-async def test_extra_headers_and_an_extra_body_reach_the_provider():
-    provider = FakeProvider(lambda _: httpx.Response(200, json=GOOD["embedding"]))
-    router = transported(provider)
-    async with router:
-        await router.embeddings.create(
-            model="all", input="hello", extra_headers={"x-tenant": "7"}, extra_body={"of_ours": 1}
-        )
-    [request] = provider.requests
-    assert request.headers["x-tenant"] == "7"
-    assert b'"of_ours":1' in request.content.replace(b" ", b"")
-
-
 # The operations whose wire the mock server does not speak, over a transport in memory for both.
 
 
@@ -351,6 +348,48 @@ async def test_the_other_calls_of_the_sdk_give_the_same_too(written, monkeypatch
     assert {request.url.host for request in provider.requests} == {"one.invalid", "two.invalid"}
 
 
+ASKED: dict[str, dict[str, Any]] = {
+    "chat.completions.create": {"messages": HELLO},
+    "embeddings.create": {"input": "hello"},
+    "responses.create": {"input": "hello"},
+    "images.generate": {"prompt": "a cat"},
+    "moderations.create": {"input": "hello"},
+    "audio.transcriptions.create": {"file": ("a.wav", b"RIFF")},
+    "audio.speech.create": {"input": "hello", "voice": "alloy"},
+}
+
+
+DEAF = {"moderations.create", "audio.transcriptions.create", "audio.speech.create"}
+
+
+@pytest.mark.parametrize("call", sorted(ASKED.keys() - DEAF))
+async def test_extra_headers_and_an_extra_body_reach_the_provider(call):
+    provider = FakeProvider(lambda _: refusal(400))
+    async with transported(provider) as router:
+        with pytest.raises(RequestRejectedError):
+            await attrgetter(call)(router)(
+                model="all", extra_headers={"x-tenant": "7"}, extra_body={"of_ours": "1"}, **ASKED[call]
+            )
+    assert provider.requests[0].headers["x-tenant"] == "7"
+    assert b"of_ours" in provider.requests[0].content
+
+
+@pytest.mark.parametrize("name", ["extra_headers", "extra_body"])
+@pytest.mark.parametrize("call", sorted(DEAF))
+async def test_extras_are_refused_where_litellm_would_drop_them_in_silence(call, name):
+    provider = FakeProvider(lambda _: refusal(400))
+    async with transported(provider) as router:
+        with pytest.raises(TypeError, match=name):
+            await attrgetter(call)(router)(model="all", **ASKED[call], **{name: {"a": "b"}})
+    assert provider.requests == []
+
+
+async def test_the_responses_api_is_not_streamed_yet():
+    router = scripted(ScriptedAdapter(one=answers()), "one")
+    with pytest.raises(ValueError, match="aresponses does not stream yet"):
+        await router.responses.create(model="chat", input="hello", stream=True)
+
+
 # What the router adds or refuses, by a script.
 
 
@@ -383,7 +422,7 @@ def test_without_a_timeout_the_routes_deadline_stands():
     [
         ({"timeout": httpx.Timeout(5)}, "timeout=30"),
         ({"timeout": 5, "deadline_s": 5}, "say one of them"),
-        ({"extra_query": {"a": "b"}}, "extra_body"),
+        ({"extra_query": {"a": "b"}}, "extra_query"),
     ],
     ids=["a timeout in parts", "both", "a query"],
 )
@@ -530,10 +569,17 @@ def test_what_was_written_without_await_gives_the_same_too(servers):
     )
     with openai.OpenAI(base_url=servers[1].base_url("openai"), api_key="made-up", max_retries=0) as sdk:
         expected = talk(sdk, "gpt-5.6-luna")
-    router = Waiting(over(servers))
-    client = Client(router).with_options(timeout=30)
-    assert talk(client, "chat") == expected
-    stream = client.chat.completions.create(model="chat", messages=HELLO, stream=True)
-    assert stream.failover.target == "second"
-    stream.close()
-    router.close()
+    with closing(Waiting(over(servers))) as router:
+        client = Client(router).with_options(timeout=30)
+        assert talk(client, "chat") == expected
+        with client.chat.completions.create(model="chat", messages=HELLO, stream=True) as stream:
+            assert list(stream)
+        assert stream.failover.target == "second"
+
+
+async def test_the_program_of_the_page_runs_as_it_stands(servers, tmp_path, monkeypatch, capsys):
+    servers[0].state.scenarios.add(DOWN)
+    servers[1].state.scenarios.add(ANSWER)
+    named = dict(zip(("openai", "anthropic"), servers, strict=True))
+    await copied("openai-sdk.md", named, tmp_path, monkeypatch).main()
+    assert capsys.readouterr().out == "word by word\nword by wordclaude\n"
