@@ -6,6 +6,7 @@ stand over it: one awaits, like `AsyncOpenAI`; one does not, like `OpenAI`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -19,12 +20,14 @@ class Endpoint:
     """One call of the SDK: the router's operation, and the SDK's types of its reply and of its chunks.
 
     `extras` says whether litellm sends `extra_headers` and `extra_body` along; elsewhere it drops them.
+    `streams` says whether the operation takes `stream=True`, or says itself that it does not.
     """
 
     operation: str
     reply: str = ""
     chunk: str = ""
     extras: bool = True
+    streams: bool = False
 
     def shaped(self, value: Any, arguments: dict[str, Any]) -> Any:
         """The reply as the SDK returns it."""
@@ -34,10 +37,10 @@ class Endpoint:
 
 
 COMPLETION = Endpoint(
-    "completion", "openai.types.chat:ChatCompletion", "openai.types.chat:ChatCompletionChunk"
+    "completion", "openai.types.chat:ChatCompletion", "openai.types.chat:ChatCompletionChunk", streams=True
 )
 EMBEDDING = Endpoint("embedding", "openai.types:CreateEmbeddingResponse")
-RESPONSES = Endpoint("responses", "openai.types.responses:Response")
+RESPONSES = Endpoint("responses", "openai.types.responses:Response", streams=True)
 IMAGE = Endpoint("image_generation", "openai.types:ImagesResponse")
 TRANSCRIPTION = Endpoint("transcription", extras=False)
 SPEECH = Endpoint("speech", extras=False)
@@ -52,6 +55,12 @@ class _Calls:
         self._endpoint = endpoint
         self._options = options
 
+    def _asked(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        asked = self._options.arguments(given, extras=self._endpoint.extras)
+        if asked.get("stream") and not self._endpoint.streams:
+            raise TypeError("stream: only chat completions are streamed")
+        return asked
+
 
 class AsyncCreate(_Calls):
     """`create`, awaited. `model` is a route's name; the rest is what the SDK's call takes, or litellm's."""
@@ -62,7 +71,7 @@ class AsyncCreate(_Calls):
         `timeout` in seconds is the deadline of the whole call, as is `deadline_s`. Raises a `CallError`,
         never an error of the SDK's; `TypeError` for an argument without a meaning here.
         """
-        asked = self._options.arguments(arguments, extras=self._endpoint.extras)
+        asked = self._asked(arguments)
         value = await getattr(self._router, f"a{self._endpoint.operation}")(model, **asked)
         if asked.get("stream"):
             return AsyncChunks(value, self._endpoint.chunk, usage_wanted=_wants_usage(asked))
@@ -98,7 +107,7 @@ class Create(_Calls):
 
     def create(self, *, model: str, **arguments: Any) -> Any:
         """As `AsyncCreate.create`."""
-        asked = self._options.arguments(arguments, extras=self._endpoint.extras)
+        asked = self._asked(arguments)
         value = getattr(self._router, self._endpoint.operation)(model, **asked)
         if asked.get("stream"):
             return Chunks(value, self._endpoint.chunk, usage_wanted=_wants_usage(asked))

@@ -109,7 +109,8 @@ async def test_a_reader_who_leaves_ends_the_providers_stream_and_blames_nobody(s
         async with client.stream("POST", "/chat/stream", json=QUESTION) as answer:
             assert json.loads(await anext(answer.aiter_lines()))["text"]
             assert in_flight(router) == {"gpt": 1}
-        await ended.wait()
+        async with asyncio.timeout(20):  # a service that never notices would hang the test
+            await ended.wait()
         assert in_flight(router) == {}
         assert events[-1].event == "call_ended"
         assert router.snapshot().targets["gpt"].breaker == "closed"

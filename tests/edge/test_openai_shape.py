@@ -286,7 +286,8 @@ async def draw(client: Any, model: str) -> Any:
 async def moderate(client: Any, model: str) -> Any:
     reply = await client.moderations.create(model=model, input="hello")
     assert isinstance(reply, ModerationCreateResponse)
-    return [result.flagged for result in reply.results]
+    [result] = reply.results
+    return result.flagged, result.categories.hate_threatening, result.category_scores.self_harm_intent
 
 
 async def transcribe(client: Any, model: str) -> Any:
@@ -318,10 +319,27 @@ async def speak(client: Any, model: str) -> Any:
     return reply.content, reply.read()
 
 
+CATEGORIES = [
+    *("harassment", "harassment/threatening", "hate", "hate/threatening", "illicit", "illicit/violent"),
+    *("self-harm", "self-harm/instructions", "self-harm/intent", "sexual", "sexual/minors"),
+    *("violence", "violence/graphic"),
+]
+JUDGED = {
+    "id": "1",
+    "model": "m",
+    "results": [
+        {
+            "flagged": True,
+            "categories": dict.fromkeys(CATEGORIES, True),
+            "category_scores": dict.fromkeys(CATEGORIES, 0.5),
+            "category_applied_input_types": {name: ["text"] for name in CATEGORIES},
+        }
+    ],
+}
 LONG = {"text": "hello", "duration": 1.5, "language": "english", "task": "transcribe"}
 OVER_A_TRANSPORT = {
     draw: lambda: httpx.Response(200, json=GOOD["image_generation"]),
-    moderate: lambda: httpx.Response(200, json=GOOD["moderation"]),
+    moderate: lambda: httpx.Response(200, json=JUDGED),
     transcribe: lambda: httpx.Response(200, json=GOOD["transcription"]),
     transcribe_as_text: lambda: httpx.Response(200, text="hello"),
     transcribe_at_length: lambda: httpx.Response(200, json=LONG),
@@ -381,6 +399,15 @@ async def test_extras_are_refused_where_litellm_would_drop_them_in_silence(call,
     async with transported(provider) as router:
         with pytest.raises(TypeError, match=name):
             await attrgetter(call)(router)(model="all", **ASKED[call], **{name: {"a": "b"}})
+    assert provider.requests == []
+
+
+@pytest.mark.parametrize("call", sorted({"images.generate"} | DEAF))
+async def test_a_stream_is_refused_where_there_is_none(call):
+    provider = FakeProvider(lambda _: refusal(400))
+    async with transported(provider) as router:
+        with pytest.raises(TypeError, match="only chat completions"):
+            await attrgetter(call)(router)(model="all", stream=True, **ASKED[call])
     assert provider.requests == []
 
 
