@@ -28,6 +28,7 @@ from failover.errands import CallOptions
 from failover.errors import Complaint, ConfigError
 from failover.known_models import with_model_facts
 from failover.needs import request_of
+from failover.openai_shape import AsyncShape
 from failover.outbox import Listener, Outbox
 from failover.price_map import price_book
 from failover.router_controls import RouterControls
@@ -50,7 +51,7 @@ class InForce:
     driver: Driver
 
 
-class Router(RouterControls, RouterOperations, SyncOperations):
+class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
     """Decides which target serves each request, and keeps serving when targets break.
 
     Build it with `from_file` or `from_dict`; use it from event loops and from threads, all at once; close

@@ -104,7 +104,7 @@ class SyncOperations(ABC):
         errand = errands.embedding(input, arguments)
         return self._ask(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
 
-    def responses(
+    def respond(
         self,
         route: str,
         input: str | Sequence[Any],
@@ -114,6 +114,8 @@ class SyncOperations(ABC):
         **arguments: Any,
     ) -> Any:
         """An answer by OpenAI's Responses API; litellm translates for who has only chat.
+
+        litellm's name for it, `router.responses(…)`, does the same.
 
         Not streamed yet: raises `ValueError` for `stream=True`.
         """

@@ -65,6 +65,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
         "driver",
         "errands",
         "needs",
+        "openai_*",
         "outbox",
         "reloading",
         "reply",
