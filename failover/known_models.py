@@ -71,11 +71,12 @@ def _informed(target: Target) -> Target:
     window_tokens = target.context_window_tokens
     if window_tokens is None:
         window_tokens = _count(entry_of(target.model), "max_input_tokens")
-    return replace(
-        target,
-        context_window_tokens=window_tokens,
-        capabilities=target.capabilities.over(capabilities_of(target.model)),
-    )
+    known = capabilities_of(target.model)
+    if target.model.startswith("deepseek/") and "/beta" not in target.api_base:
+        # Only at its beta address, which litellm does not use by itself.
+        known = replace(known, able=known.able - {Capability.PREFILL})
+    capabilities = target.capabilities.over(known)
+    return replace(target, context_window_tokens=window_tokens, capabilities=capabilities)
 
 
 def _count(entry: Mapping[str, Any], key: str) -> int | None:

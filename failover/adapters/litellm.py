@@ -15,6 +15,7 @@ from failover.adapters.adaptation import adapted
 from failover.adapters.classify import classify_exception
 from failover.adapters.classify_reply import classify_reply
 from failover.adapters.clients import ClientKey, ClientPool, Style
+from failover.adapters.continuation import with_prefill
 from failover.adapters.loading import load_litellm, load_provider
 from failover.adapters.operations import METHODS, UnsupportedOperationError, deaf_to_retries, usage_of
 from failover.adapters.pieces import PieceReader, doubts_of
@@ -202,6 +203,8 @@ class LitellmAdapter:
         if destination is None:
             destination = self._destinations[target] = self._destination(target)
         payload = adapted(outbound, destination.provider)
+        if outbound.prefill:
+            payload = with_prefill(payload, outbound.prefill, destination.provider)
         arguments = {name: value for name, value in payload.items() if name != "stream"}
         arguments.setdefault("timeout", outbound.limits.total_s + _SLACK_S)
         arguments.update(

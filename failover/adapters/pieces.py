@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from failover.adapters.continuation import Continuation
 from failover.adapters.doubts import ToolCalls, wrong_model
 from failover.adapters.operations import usage_of
 from failover.adapters.seam import Outbound, Piece
@@ -19,11 +20,12 @@ class PieceReader:
         self._target = outbound.target
         self._exchange = exchange
         self._tool_calls = ToolCalls(outbound.payload)
+        self._continuation = Continuation(outbound.prefill) if outbound.prefill else None
         self._headroom = headroom
         self._begun = False
 
     def piece(self, chunk: Any) -> Piece:
-        """What is in a chunk; the chunk itself stays as it is."""
+        """What is in a chunk; the chunk itself stays as it is, but for text that is said a second time."""
         content, text, called, finish_reason = False, "", False, ""
         for choice in chunk.choices:
             delta = choice.delta
@@ -36,6 +38,8 @@ class PieceReader:
                 content or bool(vars(delta).get("reasoning_content")) or _extra(delta, "reasoning_content")
             )
             finish_reason = finish_reason or choice.finish_reason or ""
+        if self._continuation is not None and (text or finish_reason):
+            text = self._continued(chunk, text, ended=bool(finish_reason))
         return Piece(
             chunk,
             has_token=bool(text or called or content),
@@ -46,6 +50,16 @@ class PieceReader:
             doubts=self._doubts(ended=bool(finish_reason)),
             headroom=self._taken_headroom(),
         )
+
+    def _continued(self, chunk: Any, text: str, *, ended: bool) -> str:
+        """The text that the caller does not have yet, which becomes the chunk's: it is changed only here."""
+        assert self._continuation is not None  # noqa: S101  # asked only of who continues
+        new = self._continuation.new(text)
+        if ended:
+            new += self._continuation.rest()
+        if new != text:
+            chunk.choices[0].delta.content = new
+        return new
 
     def _taken_headroom(self) -> Headroom | None:
         """What its headers said is left: told with the first piece."""
