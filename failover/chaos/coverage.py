@@ -14,8 +14,10 @@ from failover.core.events import (
     CallEnded,
     CallStarted,
     CooldownStarted,
+    FateShared,
     InjectionEnded,
     InjectionStarted,
+    OutageSuspected,
     TargetRetired,
     WaitStarted,
 )
@@ -30,6 +32,7 @@ BLIND_TO_PRICES = frozenset({"priority", "latency", "weighted", "least_busy", "h
 _CAUSES = {
     AttemptCause.FALLBACK: Sometimes.FALLBACK,
     AttemptCause.RETRY: Sometimes.RETRY,
+    AttemptCause.HEDGE: Sometimes.HEDGE,
     AttemptCause.LAST_RESORT: Sometimes.LAST_RESORT,
 }
 _STATES = {OPEN: Sometimes.BREAKER_OPENED, CLOSED: Sometimes.BREAKER_CLOSED}
@@ -142,6 +145,14 @@ class CoverageTally:
     def wait_started(self, _event: WaitStarted) -> None:
         """Somebody had to wait."""
         self._sometimes["wait"] += 1
+
+    def fate_shared(self, _event: FateShared) -> None:
+        """Several targets learned from one."""
+        self._sometimes["fate_shared"] += 1
+
+    def outage_suspected(self, _event: OutageSuspected) -> None:
+        """A refusal was not believed."""
+        self._sometimes["outage_suspected"] += 1
 
     def breaker_changed(self, event: BreakerChanged) -> None:
         """From which state to which."""

@@ -23,6 +23,7 @@ from failover.core.prices import NUSD_PER_USD
 from failover.core.vocabulary import AttemptCause, Route
 
 FIRST, RETRY, FALLBACK = AttemptCause.FIRST, AttemptCause.RETRY, AttemptCause.FALLBACK
+HEDGE = AttemptCause.HEDGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Measures:
     attempts: int
     fallbacks: int
     retries: int
+    hedges: int
     probes: int
     cost_nusd: int | None
     latency_s: Quantiles
@@ -122,7 +124,7 @@ class MeasureTally:
         self.cooldown_started = self._detection.cooldown_started
         self.target_retired = self._detection.target_retired
         self._requests = self._ended = self._served = 0
-        self._fallbacks = self._retries = self._probes = 0
+        self._fallbacks = self._retries = self._hedges = self._probes = 0
         self._latency, self._first_token = Histogram(), Histogram()
         self._first_tokens: dict[str, float] = {}
         self._errors: dict[str, int] = {}
@@ -160,6 +162,8 @@ class MeasureTally:
             self._fallbacks += 1
         elif cause is RETRY:
             self._retries += 1
+        elif cause is HEDGE:
+            self._hedges += 1
 
     def first_token_received(self, event: FirstTokenReceived) -> None:
         """The caller reads from now on."""
@@ -199,6 +203,7 @@ class MeasureTally:
             attempts=sum(target.attempts for target in targets.values()),
             fallbacks=self._fallbacks,
             retries=self._retries,
+            hedges=self._hedges,
             probes=self._probes,
             cost_nusd=None if unpriced else sum(tally.cost_nusd for tally in self._targets.values()),
             latency_s=self._latency.quantiles(),

@@ -46,10 +46,13 @@ class Sometimes(StrEnum):
     PROBE = "probe"
     FALLBACK = "fallback"
     RETRY = "retry"
+    HEDGE = "hedge"
     LAST_RESORT = "last_resort"
     WAIT = "wait"
     COOLDOWN = "cooldown"
     RETIRED = "retired"
+    FATE_SHARED = "fate_shared"
+    OUTAGE_SUSPECTED = "outage_suspected"
 
 
 class Expectations(Section):

@@ -143,7 +143,7 @@ def compose(scenario: Scenario, judgement: Judgement, facts: DrillFacts) -> Verd
         amplification=measures.amplification,
         fallbacks=measures.fallbacks,
         retries=measures.retries,
-        hedges=0,
+        hedges=measures.hedges,
         cost_usd=measures.cost_usd,
         cost_per_1k_usd=measures.cost_per_1k_usd,
         latency_s=measures.latency_s,

@@ -92,7 +92,8 @@ def _served(verdict: Verdict) -> str:
 def _attempts(verdict: Verdict) -> str:
     each = "-" if verdict.amplification is None else f"{verdict.amplification:.3f}"
     line = f"{verdict.attempts}, {each} for each request"
-    return f"{line}; {verdict.fallbacks} fallbacks, {verdict.retries} retries"
+    hedges = f", {verdict.hedges} hedges" if verdict.hedges else ""
+    return f"{line}; {verdict.fallbacks} fallbacks, {verdict.retries} retries{hedges}"
 
 
 def _cost(verdict: Verdict) -> str:

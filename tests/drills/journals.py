@@ -17,9 +17,11 @@ from failover.core.events import (
     CallStarted,
     CooldownStarted,
     Event,
+    FateShared,
     FirstTokenReceived,
     InjectionEnded,
     InjectionStarted,
+    OutageSuspected,
     PriceInForce,
     TargetRetired,
     WaitStarted,
@@ -93,6 +95,14 @@ class Journal:
     def retires(self, target: str) -> Self:
         """A target is gone."""
         return self.write(TargetRetired(self.now, target, FailureKind.MODEL_GONE))
+
+    def shares_fate(self, *targets: str, until_s: float) -> Self:
+        """What one target learned is believed of others."""
+        return self.write(FateShared(self.now, Scope.PROVIDER, "openai", targets, until_s))
+
+    def suspects(self, target: str) -> Self:
+        """A refusal is not believed."""
+        return self.write(OutageSuspected(self.now, target, FailureKind.UNAUTHORIZED, 1))
 
     def call(self, deadline_s: float = 30.0, order: tuple[str, ...] = ("gpt", "claude", "mistral")) -> Told:
         """A request arrives now."""

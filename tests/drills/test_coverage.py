@@ -6,6 +6,7 @@ import pytest
 
 from failover.chaos.scenario import Sometimes
 from failover.core.failures import FailureKind
+from failover.core.vocabulary import AttemptCause
 from tests.drills.journals import (
     DEARER,
     FALLBACK,
@@ -77,6 +78,9 @@ EXAMPLES = {
     Sometimes.WAIT: lambda journal: journal.call().waits(5.0),
     Sometimes.COOLDOWN: lambda journal: journal.cools_down("gpt", 5.0),
     Sometimes.RETIRED: lambda journal: journal.retires("gpt"),
+    Sometimes.HEDGE: lambda journal: journal.call().asks("gpt", AttemptCause.HEDGE),
+    Sometimes.FATE_SHARED: lambda journal: journal.shares_fate("gpt", "claude", until_s=5.0),
+    Sometimes.OUTAGE_SUSPECTED: lambda journal: journal.suspects("gpt"),
 }
 
 
