@@ -13,11 +13,13 @@ from failover.adapters.seam import Adapter, Answer, Outbound, Piece, told_by
 from failover.core.failures import Failure, FailureKind, Phase
 from failover.core.headroom import Headroom
 from failover.core.messages import Failed, FirstToken, Message, Send, Succeeded
+from failover.core.quick import quick
 from failover.core.vocabulary import Usage
 
 Clock = Callable[[], float]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Errand:
     """What a call is about, out of the core's sight: the operation and the caller's arguments."""

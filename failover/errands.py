@@ -11,11 +11,13 @@ from typing import Any
 
 from failover.attempts import Errand
 from failover.core.policy import Delivery
+from failover.core.quick import quick
 from failover.core.vocabulary import Operation
 
 Arguments = Mapping[str, Any]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CallOptions:
     """What one call may say beside its operation's arguments; left out, the route's policy says it."""
@@ -88,8 +90,8 @@ def tokens_out(errand: Errand) -> int | None:
     """How many tokens the answer may have, as far as the caller says; an embedding has none."""
     if errand.operation == Operation.EMBEDDING:
         return 0
-    told = (errand.payload.get(name) for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"))
-    return next((limit for limit in told if limit), None)
+    told = errand.payload.get
+    return told("max_completion_tokens") or told("max_tokens") or told("max_output_tokens") or None
 
 
 def _whole(file: Any) -> Any:

@@ -42,18 +42,22 @@ _NO_CAPABILITIES: frozenset[Capability] = frozenset()
 def request_of(number: int, errand: Errand, options: CallOptions) -> Request:
     """The request with these arguments, as far as deciding needs to know it; `number` is its id."""
     operation, payload = errand.operation, errand.payload
-    prompt_tokens = tokens_in(payload)
-    answer_tokens = tokens_out(errand)
+    if operation is Operation.CALL:
+        # A plain function takes whatever it takes: its arguments are no prompt and no parameters.
+        prompt_tokens, answer_tokens, needs = 0, None, NOTHING
+    else:
+        prompt_tokens, answer_tokens = tokens_in(payload), tokens_out(errand)
+        needs = needs_of(payload, operation, prompt_tokens, answer_tokens)
     return Request(
-        id=str(number),
-        tokens_in=prompt_tokens,
-        tokens_out=answer_tokens,
-        stream=options.stream,
-        deadline_s=options.deadline_s,
-        operation=operation,
-        delivery=options.delivery,
-        replay_safe=options.replay_safe,
-        needs=needs_of(payload, operation, prompt_tokens, answer_tokens),
+        str(number),
+        prompt_tokens,
+        answer_tokens,
+        options.stream,
+        options.deadline_s,
+        operation,
+        options.delivery,
+        options.replay_safe,
+        needs,
     )
 
 

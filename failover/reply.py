@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from failover.core.quick import quick
 from failover.core.records import CallRecord
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Reply:
     """The answer of a plain callable: what it returned, and the story of the call."""

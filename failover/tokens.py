@@ -8,7 +8,7 @@ from typing import Any
 CHARACTERS_PER_TOKEN = 4
 """OpenAI's rule of thumb for English text; other languages and code need more tokens per character."""
 
-_TEXTS = ("messages", "tools", "input", "instructions", "prompt", "query", "documents")
+_TEXTS = frozenset({"messages", "tools", "input", "instructions", "prompt", "query", "documents"})
 
 
 def tokens_in(payload: Mapping[str, Any]) -> int:
@@ -17,9 +17,13 @@ def tokens_in(payload: Mapping[str, Any]) -> int:
     Used to compare quotes, never to bill: charges come from the provider's own count. An embedding's
     input may be tokens already: lists of whole numbers.
     """
-    return _characters([payload.get(name) for name in _TEXTS]) // CHARACTERS_PER_TOKEN + _tokens(
-        payload.get("input")
-    )
+    characters = tokens = 0
+    for name, value in payload.items():
+        if name in _TEXTS:
+            characters += _characters(value)
+            if name == "input":
+                tokens = _tokens(value)
+    return characters // CHARACTERS_PER_TOKEN + tokens
 
 
 def _tokens(value: Any) -> int:

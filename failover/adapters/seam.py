@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from failover.core.failures import Failure
 from failover.core.headroom import Headroom
+from failover.core.quick import quick
 from failover.core.vocabulary import Limits, Target, Usage
 
 HEADROOM = "failover_headroom"
@@ -19,6 +20,7 @@ def told_by(error: BaseException | None) -> Headroom | None:
     return found if isinstance(found, Headroom) else None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Outbound:
     """One send: the operation's name (`completion`, `call`, …), the caller's arguments, the limits.
@@ -33,6 +35,7 @@ class Outbound:
     prefill: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A complete reply: the object the caller gets, untouched, and what it used.
@@ -47,6 +50,7 @@ class Answer:
     headroom: Headroom | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A part of a streamed reply.

@@ -67,10 +67,14 @@ Changed = Callable[[str, str, float | None], None]
 
 
 class Breaker(CircuitBreakerListener):
-    """One target's breaker. `now` is an argument of every question and every report, in seconds."""
+    """One target's breaker. `now` is an argument of every question and every report, in seconds.
+
+    `state` is `closed`, `open` or `half-open`. An open breaker half-opens when it is next asked.
+    """
 
     def __init__(self, policy: BreakerPolicy, changed: Changed | None = None) -> None:
         self.policy = policy
+        self.state = CLOSED
         self.generation = 0
         self.probes_running = 0
         self.forced_until_s = 0.0
@@ -85,11 +89,6 @@ class Breaker(CircuitBreakerListener):
         )
 
     @property
-    def state(self) -> str:
-        """`closed`, `open` or `half-open`. An open breaker half-opens when it is next asked."""
-        return self._storage.state
-
-    @property
     def open_until_s(self) -> float:
         """When an open breaker lets the next probe through; inf: when it is reset."""
         return self._storage.open_until_s
@@ -102,13 +101,13 @@ class Breaker(CircuitBreakerListener):
         What made a breaker open has had its consequence: from then on a probe decides.
         """
         window = self._storage.window
-        if self._storage.state != CLOSED:
+        if self.state != CLOSED:
             return 0.0
         return window.failed / max(window.total, self.policy.min_requests)
 
     def admits(self, now: float) -> bool:
         """Whether `acquire` would give a permit, without taking it."""
-        state = self._storage.state
+        state = self.state
         if state == CLOSED:
             return True
         if state == OPEN:
@@ -120,9 +119,9 @@ class Breaker(CircuitBreakerListener):
 
         `last_resort`: everybody else is away too, so that an earlier probe has little to lose.
         """
-        if self._storage.state == HALF_OPEN and self.probes_running >= self.policy.probes:
+        if self.state == HALF_OPEN and self.probes_running >= self.policy.probes:
             return now + poll_s
-        if self._storage.state != OPEN:
+        if self.state != OPEN:
             return now
         open_until_s = self._storage.open_until_s
         return max(now, min(open_until_s, self._storage.last_resort_s) if last_resort else open_until_s)
@@ -130,9 +129,9 @@ class Breaker(CircuitBreakerListener):
     def acquire(self, now: float) -> Permit:
         """A permit to send; ask only where `admits` or `ready_at_s` says so."""
         self._storage.now = now
-        if self._storage.state == CLOSED:
+        if self.state == CLOSED:
             return Permit(self, self.generation, now, probe=False)
-        if self._storage.state == OPEN:
+        if self.state == OPEN:
             self._circuit.half_open()
         self.probes_running += 1
         return Permit(self, self.generation, now, probe=True)
@@ -151,7 +150,7 @@ class Breaker(CircuitBreakerListener):
         if outcome is Outcome.FAILURE or (permit.probe and storage.slow_attempt):
             self._feed_failure()
             return
-        if storage.state == CLOSED:
+        if self.state == CLOSED:
             # All that pybreaker's closed state does with a success, without its lock and listeners.
             storage.reset_counter()
         else:
@@ -167,7 +166,7 @@ class Breaker(CircuitBreakerListener):
         """
         storage = self._storage
         asked_s = 0.0 if open_for_s is None else open_for_s
-        if storage.state == OPEN and now + asked_s <= storage.open_until_s:
+        if self.state == OPEN and now + asked_s <= storage.open_until_s:
             return  # a later, shorter hint must not cut an earlier, longer one
         self._open_for(open_for_s, now)
         if counted:
@@ -179,7 +178,7 @@ class Breaker(CircuitBreakerListener):
         Only what was counted is taken back so: who asked to be left alone still is.
         """
         storage = self._storage
-        if storage.state != OPEN or not storage.last_resort_s < storage.open_until_s > now:
+        if self.state != OPEN or not storage.last_resort_s < storage.open_until_s > now:
             return False
         storage.open_until_s = now
         return True
@@ -197,7 +196,7 @@ class Breaker(CircuitBreakerListener):
         storage = self._storage
         storage.now = now
         self.forced_until_s = 0.0
-        if storage.state == CLOSED:
+        if self.state == CLOSED:
             self.generation += 1
         else:
             self._circuit.close()
@@ -218,6 +217,7 @@ class Breaker(CircuitBreakerListener):
         self, cb: CircuitBreaker, old_state: CircuitBreakerState | None, new_state: CircuitBreakerState
     ) -> None:
         """pybreaker's listener: a new state begins a new generation of permits."""
+        self.state = new_state.name
         self.generation += 1
         self.probes_running = 0
         if self._changed is not None:

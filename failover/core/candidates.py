@@ -13,6 +13,7 @@ from failover.core.failures import Failure, NextTarget, SameTarget
 from failover.core.learned import Learned
 from failover.core.limits import Limiter, Load
 from failover.core.policy import LastResort
+from failover.core.quick import quick
 from failover.core.substitution import BARRING
 from failover.core.target_state import TargetState
 from failover.core.vocabulary import AttemptCause, Decision, PassedOver, Reason, Route, Target
@@ -21,6 +22,7 @@ PROBE_POLL_S = 0.25
 """How often a call that has nobody else left looks whether a running probe has ended."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Pick:
     """Ask this target now."""
@@ -29,6 +31,7 @@ class Pick:
     cause: AttemptCause
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class WaitUntil:
     """Nobody may be asked now; somebody may be at `at_s`."""
@@ -58,7 +61,6 @@ class Candidates:
     """The one list of a call. `pick` walks it; `note` takes in how an attempt ended."""
 
     __slots__ = (
-        "_able",
         "_asked",
         "_budget",
         "_deadline_s",
@@ -92,8 +94,6 @@ class Candidates:
         self.load = load
         self.waits_for: Limiter | None = None
         self._order = decision.order
-        barred = [each.target for each in decision.passed_over if each.reason in BARRING]
-        self._able = tuple([target for target in route.targets() if target not in barred])
         self._learned = learned
         self._deadline_s = deadline_s
         self._budget: RetryBudget = learned.budgets[route.name]
@@ -152,12 +152,11 @@ class Candidates:
 
     def somebody_is_untried(self) -> bool:
         """Whether a target that could take this request was not asked: it is away, or limits forbade it."""
-        states = (self._learned.states[target.name] for target in self._able)
         return any(
             state.target.name not in self._asked
             and state.retired_by is None
             and not self._is_too_small(state.target)
-            for state in states
+            for state in self._able()
         )
 
     def note(self, target: Target, failure: Failure, now: float) -> None:
@@ -187,6 +186,12 @@ class Candidates:
         if self.waits_for is not None and self.load is not None:
             self.waits_for.leave(self.load)
         self.waits_for = None
+
+    def _able(self) -> list[TargetState]:
+        """All of the route's who can do the job, in the author's order; seldom asked for."""
+        barred = {each.target.name for each in self.passed_over if each.reason in BARRING}
+        names = [target.name for target in self._route.targets() if target.name not in barred]
+        return [self._learned.states[name] for name in names]
 
     def _picked(self, state: TargetState, cause: AttemptCause) -> Pick:
         if self.waits_for is not None:
@@ -250,7 +255,7 @@ class Candidates:
         Those who can usually still make it go first, then those never asked, then the author's order.
         """
         ready_s, chosen, best = inf, None, (True, inf, True)
-        states = [self._learned.states[target.name] for target in self._able]
+        states = self._able()
         last_resort = not any(state.is_up(now) for state in states)
         for state in states:
             at_s = self._ready_at_s(state, now, last_resort=last_resort)

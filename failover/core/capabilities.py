@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from failover.core.quick import quick
+
 
 class Capability(StrEnum):
     """What a model either can do or cannot. A request that needs it is of no use to one that cannot."""
@@ -21,6 +23,7 @@ class Capability(StrEnum):
     REASONING = "reasoning"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What a request asks for beyond a short text for a short text.

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from failover.core.failures import FailureKind, Scope
+from failover.core.quick import quick
 from failover.core.vocabulary import AttemptCause, Outcome, Reason
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CallStarted:
     """A request arrived and was decided: the order it will be tried in, and who was passed over."""
@@ -25,6 +27,7 @@ class CallStarted:
     passed_over: tuple[tuple[str, Reason], ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class AttemptStarted:
     """A permit was opened and a send ordered. `probe`: through a half-open breaker."""
@@ -39,6 +42,7 @@ class AttemptStarted:
     total_limit_s: float
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class FirstTokenReceived:
     """The first token of a streamed attempt: where chunks go on as they come, the commit point."""
@@ -50,6 +54,7 @@ class FirstTokenReceived:
     target: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class AttemptEnded:
     """An attempt ended; `permit` says how its permit was settled (exactly once).
@@ -87,6 +92,7 @@ class ReplyDoubted:
     code: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class WaitStarted:
     """Nobody may be asked now: the call waits until `until_s`."""
@@ -214,6 +220,7 @@ class ConfigReloaded:
     reinstated: tuple[str, ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CallEnded:
     """A call ended exactly once: served by `target`, or with `error` (a class name of `errors.py`)."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from failover.core.quick import quick
+
 
 class FailureKind(StrEnum):
     """Every way an attempt can fail. Each has exactly one row in `DISPOSITIONS`."""
@@ -101,6 +103,7 @@ class Disposition:
     stay_away: StayAway
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Failure:
     """What an attempt observed, classified. It holds no provider prose: that may quote the prompt.

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from failover.core.failures import Failure
 from failover.core.headroom import Headroom
+from failover.core.quick import quick
 from failover.core.vocabulary import Limits, Target, Usage
 
 if TYPE_CHECKING:
     from failover.errors import CallError
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class FirstToken:
     """The first token of a streamed attempt arrived; `headroom` is what its headers say is left.
@@ -27,6 +29,7 @@ class FirstToken:
     headroom: Headroom | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Succeeded:
     """An attempt delivered a complete reply; `usage` None: the provider did not say.
@@ -40,6 +43,7 @@ class Succeeded:
     headroom: Headroom | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Failed:
     """An attempt failed; `usage` is what the broken part used, where known.
@@ -54,11 +58,13 @@ class Failed:
     headroom: Headroom | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Woken:
     """The time of the last `Wake` came. Earlier than that it means nothing."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CallerLeft:
     """The caller cancelled, or closed the stream early. Nobody is to blame."""
@@ -67,6 +73,7 @@ class CallerLeft:
 Message = FirstToken | Succeeded | Failed | Woken | CallerLeft
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Send:
     """Send to `target` within `limits`, and report under this attempt number (from 1).
@@ -82,6 +89,7 @@ class Send:
     resume: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Wake:
     """Report `Woken` at `at_s`, whatever runs; a later one replaces it."""
@@ -89,6 +97,7 @@ class Wake:
     at_s: float
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Commit:
     """Hand the stream of this attempt to the caller from now on.
@@ -100,6 +109,7 @@ class Commit:
     restart: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Cancel:
     """Stop this attempt; its outcome no longer matters."""
@@ -107,6 +117,7 @@ class Cancel:
     attempt: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Return:
     """The call is over: the reply of this attempt is the answer. `restart`: as of a `Commit`."""
@@ -115,6 +126,7 @@ class Return:
     restart: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Raise:
     """The call is over without a reply."""

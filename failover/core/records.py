@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from failover.core.quick import quick
 from failover.core.vocabulary import AttemptCause, Outcome, PassedOver
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
     """One send of a call: what happened, when (seconds of the driver's clock), and what it cost.
@@ -34,6 +36,7 @@ def total_nusd(attempts: Sequence[AttemptRecord]) -> int | None:
     return sum(known) if len(known) == len(attempts) else None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CallRecord:
     """The story of a call, carried by its reply as `reply.failover` and by its error as `error.failover`."""

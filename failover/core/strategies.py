@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf, log
 
 from failover.core.prices import PriceBook
+from failover.core.quick import quick
 from failover.core.target_state import TargetState
 from failover.core.vocabulary import Request
 
@@ -21,6 +22,7 @@ FAILURE_WEIGHT = 10.0
 Rng = Callable[[], float]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """What a strategy may look at: the request, prices as of now, and chance as an argument.

@@ -12,6 +12,7 @@ from typing import Any
 
 from failover.core.capabilities import NOTHING, UNKNOWN, Capabilities, Needs
 from failover.core.policy import Delivery, Policy
+from failover.core.quick import quick
 
 
 class FaultDomain(StrEnum):
@@ -100,6 +101,7 @@ class Route:
         return tuple(target for tier in self.chain for target in tier)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Request:
     """What the caller asked, as far as deciding needs to know: never its content.
@@ -119,6 +121,7 @@ class Request:
     needs: Needs = NOTHING
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one attempt, as its provider counted them."""
@@ -152,6 +155,7 @@ class Reason(StrEnum):
     LIMIT_REACHED = "limit_reached"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PassedOver:
     """A target that may not be tried now, why, and until when (None: not known, or never)."""
@@ -161,6 +165,7 @@ class PassedOver:
     until_s: float | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Decision:
     """For one request: targets in the order they will be tried, and those passed over, with reasons.
@@ -197,6 +202,7 @@ class AttemptCause(StrEnum):
     LAST_RESORT = "last_resort"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The time limits of one attempt, each at most what is left of the call's deadline."""
