@@ -15,6 +15,7 @@ from failover.core.headroom import Headroom
 from failover.core.messages import Failed, FirstToken, Message, Send, Succeeded
 from failover.core.quick import quick
 from failover.core.vocabulary import Usage
+from failover.watchdog import Watchdog
 
 Clock = Callable[[], float]
 
@@ -71,7 +72,10 @@ class WholeAttempt:
                 answer = self.answer = await self._adapter.send(self._outbound)
         except Exception as error:  # noqa: BLE001  # the adapter classifies whatever its client raises
             self.error = error
-            failure = _observed(self._adapter, send, error, limit, Phase.TOTAL)
+            if limit.expired():
+                # Our own limit is a timeout, whatever the client made of it.
+                return Failed(send.attempt, Failure(FailureKind.TIMEOUT, phase=Phase.TOTAL))
+            failure = self._adapter.classify(send.target, error)
             return Failed(send.attempt, failure, headroom=told_by(error))
         return Succeeded(send.attempt, answer.usage, answer.doubts, answer.headroom)
 
@@ -109,6 +113,7 @@ class StreamedAttempt:
         self._begun = False
         self._said_more_than_text = False
         self._waited_s = 0.0
+        self._watchdog = Watchdog()
 
     async def message(self) -> Message:
         """The first token, and then the end."""
@@ -154,6 +159,7 @@ class StreamedAttempt:
 
     async def close(self) -> None:
         """End the provider's stream; what it says about that no longer matters."""
+        self._watchdog.close()
         aclose = getattr(self._pieces, "aclose", None)
         if aclose is not None:
             with suppress(Exception):
@@ -186,15 +192,15 @@ class StreamedAttempt:
         """
         limit_s, phase = self._limit()
         began_s = self._clock()
-        limit = asyncio.timeout(limit_s)
         try:
-            async with limit:
-                return await anext(self._pieces)
+            return await self._watchdog.wait(anext(self._pieces), limit_s)
         except StopAsyncIteration:
             return None if self.finish_reason else Failure(FailureKind.TRUNCATED_STREAM)
         except Exception as error:  # noqa: BLE001  # the adapter classifies whatever its client raises
             self.error = error
-            return _observed(self._adapter, self.send, error, limit, phase)
+            if self._watchdog.rang:
+                return Failure(FailureKind.TIMEOUT, phase=phase)
+            return self._adapter.classify(self.send.target, error)
         finally:
             self._waited_s += self._clock() - began_s
 
@@ -206,12 +212,3 @@ class StreamedAttempt:
         else:
             own_s, phase = limits.first_token_s - self._waited_s, Phase.FIRST_TOKEN
         return (own_s, phase) if own_s <= left_s else (left_s, Phase.TOTAL)
-
-
-def _observed(
-    adapter: Adapter, send: Send, error: Exception, limit: asyncio.Timeout, phase: Phase
-) -> Failure:
-    """What an exception means: our own limit is a timeout, whatever the client made of it."""
-    if limit.expired():
-        return Failure(FailureKind.TIMEOUT, phase=phase)
-    return adapter.classify(send.target, error)

@@ -75,6 +75,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
         "sync_*",
         "thread_driver",
         "tokens",
+        "watchdog",
         "watched_strategies",
     ),
     ("telemetry", "telemetry.*"),

@@ -29,14 +29,12 @@ class PieceReader:
         content, text, called, finish_reason = False, "", False, ""
         for choice in chunk.choices:
             delta = choice.delta
-            text += delta.content or ""
-            if delta.tool_calls:
+            text += _held(delta, "content") or ""
+            calls = _held(delta, "tool_calls")
+            if calls:
                 called = True
-                self._tool_calls.take_in(choice.index, delta.tool_calls)
-            # What a chunk has not is slow to ask for: pydantic looks everywhere.
-            content = (
-                content or bool(vars(delta).get("reasoning_content")) or _extra(delta, "reasoning_content")
-            )
+                self._tool_calls.take_in(choice.index, calls)
+            content = content or bool(_held(delta, "reasoning_content"))
             finish_reason = finish_reason or choice.finish_reason or ""
         if self._continuation is not None and (text or finish_reason):
             text = self._continued(chunk, text, ended=bool(finish_reason))
@@ -45,7 +43,7 @@ class PieceReader:
             has_token=bool(text or called or content),
             text=text,
             finish_reason=finish_reason,
-            usage=usage_of(vars(chunk).get("usage") or _extra(chunk, "usage")),
+            usage=usage_of(_held(chunk, "usage")),
             tool_call=called,
             doubts=self._doubts(ended=bool(finish_reason)),
             headroom=self._taken_headroom(),
@@ -89,6 +87,9 @@ def doubts_of(outbound: Outbound, exchange: Exchange, value: Any) -> tuple[Failu
     return doubts + tool_calls.doubts()
 
 
-def _extra(model: Any, name: str) -> Any:
-    extra = model.model_extra
-    return extra.get(name) if extra else None
+def _held(model: Any, name: str) -> Any:
+    """A field of a pydantic model, declared or not. What a chunk has not is slow to ask pydantic for."""
+    extra = model.__pydantic_extra__
+    if extra and name in extra:
+        return extra[name]
+    return model.__dict__.get(name)
