@@ -63,6 +63,12 @@ async def texts(service: Router, **options: Any) -> tuple[list[str], Any]:
     return [text for text in said if text], stream.failover
 
 
+async def read_reasons(stream: Any, reasons: set[Any]) -> None:
+    """Read to the end, and note why each chunk says that the answer ended."""
+    async for chunk in stream:
+        reasons.add(chunk.choices[0].finish_reason)
+
+
 @pytest.mark.parametrize(
     "broken",
     [
@@ -105,13 +111,15 @@ async def test_a_stream_that_breaks_in_the_middle_reaches_the_fallback(broken):
 
 @pytest.mark.parametrize("broken", BREAKS)
 async def test_a_stream_that_breaks_in_the_middle_never_passes_for_whole(broken):
-    """BerriAI/litellm 40404, 39462: without recovery it is an error with the text so far."""
+    """BerriAI/litellm 40404, 39462: without recovery an error with the text so far, and no made-up "stop"."""
     service, _ = wired({"gpt": BREAKS[broken]}, idle_s=0.3)
+    reasons: set[Any] = set()
     async with service:
         stream = await service.acompletion("chat", HELLO, stream=True)
         with pytest.raises(StreamInterruptedError) as raised:
-            _ = [chunk async for chunk in stream]
+            await read_reasons(stream, reasons)
     assert raised.value.partial_text == "he"
+    assert reasons == {None}
 
 
 @pytest.mark.parametrize("recovery", ["restart", "resume", "fail"])
