@@ -30,6 +30,7 @@ _LONGEST_CHAIN, _MESSAGE_CHARS = 20, 20_000
 _STATUSES, _REFUSED, _SUCCEEDED = range(100, 600), range(400, 600), range(200, 300)
 _WRAPPED = re.compile(r"\b(?:[\w.]+(?:Error|Exception|Timeout)\b\s*[:-]\s*)+")
 _UNSPECIFIC = frozenset({FailureKind.BAD_REQUEST, FailureKind.SERVER_ERROR, FailureKind.CONNECTION})
+_TAKES_A_SEND = frozenset({FailureKind.CONNECTION, FailureKind.SERVER_ERROR, FailureKind.MALFORMED_REPLY})
 _SPOKEN_BY_MANY = frozenset({"openai", "custom_openai", "openai_like", "litellm_proxy"})
 
 
@@ -49,12 +50,18 @@ def _classified(target: Target, error: BaseException, now_wall_s: float) -> Fail
     if not CANCELLATIONS.isdisjoint(names_of(error)):
         return Failure(FailureKind.CANCELLED)
     chain = list(_chain(error))
-    provider = _provider(target)
+    found = _found(_provider(target), chain, now_wall_s)
+    if found.kind in _TAKES_A_SEND and any(_failed_at_translating(link) for link in chain):
+        return Failure(FailureKind.UNSUPPORTED_PARAMETER, code="untranslatable")
+    return _as_stream(error, found)
+
+
+def _found(provider: str, chain: list[BaseException], now_wall_s: float) -> Failure:
     for link in chain:
         found = _from_reply(provider, link, now_wall_s) or _from_transport(link)
         if found is not None:
-            return _as_stream(error, _sharpened(chain, found))
-    return _as_stream(error, _from_client(provider, chain, now_wall_s))
+            return _sharpened(chain, found)
+    return _from_client(provider, chain, now_wall_s)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -181,6 +188,20 @@ def _failed_at_reading(link: BaseException) -> bool:
     while traceback is not None:
         name = traceback.tb_frame.f_code.co_name
         if "response" in name and "response_format" not in name:
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
+def _failed_at_translating(link: BaseException) -> bool:
+    """Whether litellm was putting the request into its provider's dialect: then nothing was sent.
+
+    It shows such a failure as a lost connection, or as a reply that does not parse. What it cannot say
+    to one provider, such as a tool call whose arguments are no JSON, another may take as it is.
+    """
+    traceback = link.__traceback__
+    while traceback is not None:
+        if "transform_request" in traceback.tb_frame.f_code.co_name:
             return True
         traceback = traceback.tb_next
     return False
