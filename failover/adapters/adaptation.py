@@ -10,13 +10,15 @@ What only one provider understands of a conversation that another one began:
   and sends them back to OpenAI, Azure and Groq too (measured with litellm 1.106.2), whose APIs have no such
   fields; Groq refuses them. There they are left out; an OpenAI-compatible server at an address of its own
   gets them.
+- An answer to be gone on with is the last message, by the assistant. Mistral and DeepSeek want it marked with
+  `prefix`, or refuse it (their API references, chat completions); the others go on with it as it is.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from failover.adapters.seam import Outbound
@@ -24,6 +26,7 @@ from failover.core.capabilities import equivalent
 
 _THOUGHTS = ("reasoning_content", "thinking_blocks")
 _TAKES_NO_THOUGHTS = frozenset({"openai", "azure", "groq"})
+_MARKS_PREFILL = frozenset({"mistral", "deepseek"})
 _MISTRAL_ID = re.compile(r"[A-Za-z0-9]{9}")
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 9
@@ -41,11 +44,25 @@ def adapted(outbound: Outbound, provider: str) -> Mapping[str, Any]:
     if not isinstance(messages, list | tuple):
         return payload
     fresh: Any = messages
+    if outbound.prefill:
+        fresh = messages = _to_go_on_with(messages, outbound.prefill, provider)
+        payload = {**payload, "messages": fresh}
     if provider == "mistral":
         fresh = [_with_short_ids(message) for message in messages]
     elif provider in _TAKES_NO_THOUGHTS and not (provider == "openai" and target.api_base):
         fresh = [_without_thoughts(message) for message in messages]
     return payload if fresh == messages else {**payload, "messages": fresh}
+
+
+def _to_go_on_with(messages: Sequence[Any], said: str, provider: str) -> list[Any]:
+    """The conversation with what was `said` so far at its end; one message, where the caller had begun it."""
+    before = list(messages)
+    begun = _plain(before[-1]) if before else {}
+    if begun.get("role") == "assistant" and isinstance(begun.get("content"), str):
+        before.pop()
+        said = begun["content"] + said
+    mark = {"prefix": True} if provider in _MARKS_PREFILL else {}
+    return [*before, {"role": "assistant", "content": said, **mark}]
 
 
 def _renamed(payload: Mapping[str, Any], unsupported: frozenset[str]) -> Mapping[str, Any]:
