@@ -256,7 +256,9 @@ class Call:
             if self.route.policy.stream_recovery is StreamRecovery.FAIL:
                 return self._give_up(now)
         self._candidates.note(attempt.state.target, failure, now)
-        if self._stops(failure):
+        if attempt.resume and self._candidates.may_start_over(attempt.state.target, failure, now):
+            self._resumable = False
+        elif self._stops(failure):
             return (*self._attempts.abandon(now), *self._give_up(now, stopped=True))
         # A hedge that still runs may yet answer.
         return () if self._attempts.running else self._advance(now)

@@ -9,7 +9,7 @@ from math import inf
 from failover.core.backoff import FullJitter, Rng, backoff_within_s
 from failover.core.breaker import CLOSED
 from failover.core.budget import RetryBudget
-from failover.core.failures import Failure, NextTarget, SameTarget
+from failover.core.failures import Failure, FailureKind, NextTarget, SameTarget
 from failover.core.learned import Learned, TargetState
 from failover.core.policy import LastResort
 from failover.core.substitution import BARRING
@@ -39,6 +39,10 @@ _SIZES: dict[NextTarget, Callable[[Target], int | None]] = {
     NextTarget.LARGER_LIMIT: lambda target: target.tokens_per_minute,
 }
 """What a target must have more of than the one that refused."""
+
+
+MAY_MEAN_THE_PREFILL = frozenset({FailureKind.BAD_REQUEST, FailureKind.UNSUPPORTED_PARAMETER})
+"""As what a target that was said to take a prefill, and does not, refuses it."""
 
 
 class _Asked:
@@ -174,6 +178,19 @@ class Candidates:
                 at_least_s=failure.retry_after_s or 0.0,
             )
             asked.retry_at_s = inf if waited_s is None else now + waited_s
+
+    def may_start_over(self, target: Target, failure: Failure, now: float) -> bool:
+        """Whether `target`, who was to go on with a text, refused perhaps just that.
+
+        It is asked once more without it, unless it was asked twice, and it stops nobody else.
+        """
+        if failure.kind not in MAY_MEAN_THE_PREFILL:
+            return False
+        asked = self._asked[target.name]
+        if asked.asks == 1:
+            asked.at_once = True
+            asked.retry_at_s = now
+        return True
 
     def _picked(self, state: TargetState, cause: AttemptCause) -> Pick:
         asked = self._asked.setdefault(state.target.name, _Asked())
