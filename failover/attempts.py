@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from failover.adapters.seam import Adapter, Answer, Outbound, Piece
+from failover.adapters.told_usage import usage_told
 from failover.core.failures import Failure, FailureKind, Phase
 from failover.core.messages import Failed, FirstToken, Message, Send, Succeeded
 from failover.core.vocabulary import Usage
@@ -68,7 +69,8 @@ class WholeAttempt:
                 answer = self.answer = await self._adapter.send(self._outbound)
         except Exception as error:  # noqa: BLE001  # the adapter classifies whatever its client raises
             self.error = error
-            return Failed(send.attempt, _observed(self._adapter, send, error, limit, Phase.TOTAL))
+            failure = _observed(self._adapter, send, error, limit, Phase.TOTAL)
+            return Failed(send.attempt, failure, usage_told(error))
         return Succeeded(send.attempt, answer.usage, answer.doubts)
 
     async def close(self) -> None:
@@ -119,7 +121,7 @@ class StreamedAttempt:
         if isinstance(piece, Failure):
             await self.close()
             resumable = bool(self.text) and not self._said_more_than_text
-            return Failed(number, piece, self.usage, resumable=resumable)
+            return Failed(number, piece, self.usage or usage_told(self.error), resumable=resumable)
         if piece is None:
             await self.close()
             return self.ended()

@@ -19,6 +19,7 @@ from failover.adapters.loading import load_litellm, load_provider
 from failover.adapters.operations import METHODS, UnsupportedOperationError, deaf_to_retries, usage_of
 from failover.adapters.pieces import PieceReader, doubts_of
 from failover.adapters.seam import Answer, Outbound, Piece
+from failover.adapters.told_usage import USAGE, usage_in
 from failover.adapters.transport import BrokenReplyError, Exchange, watched
 from failover.core.failures import Failure, FailureKind
 from failover.core.vocabulary import Target
@@ -113,7 +114,7 @@ class LitellmAdapter:
                 yield piece
                 chunk = await anext(chunks, None)
             self._require_answer(outbound.target, exchange)
-        except Exception as error:
+        except BaseException as error:
             _tell(error, exchange)
             raise
         finally:
@@ -243,6 +244,8 @@ def _tell(error: BaseException, exchange: Exchange) -> None:
     if isinstance(exchange.error, FailoverError) and error is not exchange.error:
         raise exchange.error from error
     setattr(error, _EXCHANGE, exchange)
+    if exchange.status == HTTPStatus.OK:
+        setattr(error, USAGE, usage_in(exchange.seen()))
 
 
 def _malformed(exchange: Exchange) -> Failure:
