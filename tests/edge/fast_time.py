@@ -1,4 +1,4 @@
-"""A real event loop whose clock runs fast: real sockets, and the seconds of a test are short ones."""
+"""Real event loops on clocks of a test's own: real sockets, and seconds that are short, or pass when told."""
 
 from __future__ import annotations
 
@@ -16,27 +16,38 @@ Much faster, and what a busy machine takes for an answer would pass for a slow p
 """
 
 
-class _FastSelector(selectors.DefaultSelector):
+_POLL_S = 0.001
+
+
+class _Selector(selectors.DefaultSelector):
     """Waits for a real part of the time it is asked to wait."""
 
+    def __init__(self, speed: float) -> None:
+        super().__init__()
+        self._speed = speed
+
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        return super().select(timeout if timeout is None else timeout / SPEED)
+        if timeout is None or timeout <= 0:
+            return super().select(timeout)
+        return super().select(timeout / self._speed if self._speed else _POLL_S)
 
 
 class FastLoop(asyncio.SelectorEventLoop):
-    """asyncio's own loop, on a clock that runs fast and can be set forward.
+    """asyncio's own loop, on a clock that runs `speed` times as fast and can be set forward.
 
-    Every limit scales alike: the provider's, the router's and the HTTP client's.
+    Every limit scales alike: the provider's, the router's and the HTTP client's. With the speed 0 time
+    stands, and passes only by `skip`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, speed: float = SPEED) -> None:
+        self._speed = speed
         self._skipped_s = 0.0
         self._made_s = time.monotonic()
-        super().__init__(_FastSelector())
+        super().__init__(_Selector(speed))
 
     def time(self) -> float:
         """Seconds since the loop was made, and those that were skipped."""
-        return (time.monotonic() - self._made_s) * SPEED + self._skipped_s
+        return (time.monotonic() - self._made_s) * self._speed + self._skipped_s
 
     def skip(self, seconds: float) -> None:
         """So much time passes at once. Timers that are due by then ring now."""
@@ -50,12 +61,17 @@ def skip(seconds: float) -> None:
     loop.skip(seconds)
 
 
-def in_fast_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+def in_fast_time(test: Callable[..., Coroutine[Any, Any, None]], speed: float = SPEED) -> Callable[..., None]:
     """A test that is a coroutine, run on a loop of its own whose clock runs fast."""
 
     @functools.wraps(test)
     def run(*args: Any, **kwargs: Any) -> None:
-        with asyncio.Runner(loop_factory=FastLoop) as runner:
+        with asyncio.Runner(loop_factory=lambda: FastLoop(speed)) as runner:
             runner.run(test(*args, **kwargs))
 
     return run
+
+
+def in_stepped_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """The same on a clock that moves only when the test says so."""
+    return in_fast_time(test, 0.0)

@@ -341,10 +341,10 @@ def router_over(
 ) -> Router:
     """A router with one route, `chat`, over models of `provider`, which share no fault domain.
 
-    `facts` are keys of targets by name. `clock` is the running loop's unless the options say
-    otherwise; the other options are the policy. Chance plays no part.
+    `facts` are keys of targets by name. `rng` draws 0 unless the options say otherwise; the other
+    options are the policy. Time is the running loop's.
     """
-    clock = options.pop("clock", asyncio.get_running_loop().time)
+    clock, rng = asyncio.get_running_loop().time, options.pop("rng", lambda: 0.0)
     targets = {
         name: {
             "provider": f"{name}-inc",
@@ -370,7 +370,7 @@ def router_over(
         adapter=LitellmAdapter(environment=ENVIRONMENT),
         clock=clock,
         wall=clock,
-        rng=lambda: 0.0,
+        rng=rng,
     )
 
 
