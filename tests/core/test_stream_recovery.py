@@ -123,6 +123,12 @@ def test_who_refuses_a_prefill_after_all_is_asked_once_more_from_the_beginning(k
     assert call.wanted == (Commit(call.send.attempt, restart=True),)
 
 
+def test_who_breaks_while_it_goes_on_is_followed_by_the_next_who_does():
+    call = broken(Story("gpt", prefilled("claude"), prefilled("mistral"), stream_recovery=RESUME))
+    call.sends_to("claude").fails(OVERLOADED).sends_to("mistral")
+    assert call.send.resume
+
+
 def test_who_refuses_it_from_the_beginning_too_ends_the_call():
     call = broken(Story("gpt", prefilled("claude"), prefilled("mistral"), stream_recovery=RESUME))
     call.sends_to("claude").fails(BAD_REQUEST).sends_to("claude").fails(BAD_REQUEST)

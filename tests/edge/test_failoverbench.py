@@ -194,11 +194,11 @@ async def test_s05_a_lasting_reset_is_answered_by_the_fallback(asked):
 
 @in_fast_time
 async def test_s06_silence_is_left_at_half_the_deadline_where_no_limit_is_set():
-    async with served({"primary": hangs(), "fallback": answers()}, deadline_s=30) as both:
+    async with served({"primary": hangs(), "fallback": answers()}, deadline_s=60) as both:
         reply = await whole(both.router)
         await left_by_the_client(both.provider.received[0])
     assert story(reply) == [("primary", "timeout"), ("fallback", None)]
-    assert reply.failover.attempts[0].duration_s == pytest.approx(15.0, abs=7.5)
+    assert reply.failover.attempts[0].duration_s == pytest.approx(30.0, abs=15.0)
     assert reply.failover.duration_s < BUDGET_S
 
 
