@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from failover.adapters.seam import Adapter, Answer, Outbound, Piece, told_by
+from failover.adapters.told_usage import usage_told
 from failover.core.failures import Failure, FailureKind, Phase
 from failover.core.headroom import Headroom
 from failover.core.messages import Failed, FirstToken, Message, Send, Succeeded
@@ -74,9 +75,11 @@ class WholeAttempt:
             self.error = error
             if limit.expired():
                 # Our own limit is a timeout, whatever the client made of it.
-                return Failed(send.attempt, Failure(FailureKind.TIMEOUT, phase=Phase.TOTAL))
+                return Failed(
+                    send.attempt, Failure(FailureKind.TIMEOUT, phase=Phase.TOTAL), usage_told(error)
+                )
             failure = self._adapter.classify(send.target, error)
-            return Failed(send.attempt, failure, headroom=told_by(error))
+            return Failed(send.attempt, failure, usage_told(error), headroom=told_by(error))
         return Succeeded(send.attempt, answer.usage, answer.doubts, answer.headroom)
 
     async def close(self) -> None:
@@ -129,7 +132,8 @@ class StreamedAttempt:
         if isinstance(piece, Failure):
             await self.close()
             resumable = bool(self.text) and not self._said_more_than_text
-            return Failed(number, piece, self.usage, resumable=resumable, headroom=told_by(self.error))
+            usage = self.usage or usage_told(self.error)
+            return Failed(number, piece, usage, resumable=resumable, headroom=told_by(self.error))
         if piece is None:
             await self.close()
             return self.ended()

@@ -47,6 +47,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("core.strategies",),
     ("core.standing_back",),
     ("core.decide",),
+    ("core.asked",),
     ("core.candidates",),
     ("core.logbook",),
     ("core.endings", "core.attempt_limits"),

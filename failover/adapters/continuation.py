@@ -16,12 +16,30 @@ _BY_PREFIX = frozenset({"mistral", "codestral", "deepseek"})
 def with_prefill(payload: Mapping[str, Any], prefill: str, provider: str) -> Mapping[str, Any]:
     """The caller's arguments, with `prefill` as the beginning of the answer.
 
-    `provider` is litellm's name for the target's.
+    `provider` is litellm's name for the target's. What the caller had begun himself stays its beginning.
     """
-    beginning: dict[str, Any] = {"role": "assistant", "content": prefill.rstrip()}
+    messages = list(payload["messages"])
+    if _begun(payload):
+        messages.pop()
+    said = beginning(payload, prefill).rstrip()
+    last: dict[str, Any] = {"role": "assistant", "content": said}
     if provider in _BY_PREFIX:
-        beginning["prefix"] = True
-    return {**payload, "messages": [*payload["messages"], beginning]}
+        last["prefix"] = True
+    return {**payload, "messages": [*messages, last]}
+
+
+def beginning(payload: Mapping[str, Any], prefill: str) -> str:
+    """All of the answer that there is: what the caller had begun himself, and `prefill`."""
+    return _begun(payload) + prefill
+
+
+def _begun(payload: Mapping[str, Any]) -> str:
+    messages = payload["messages"]
+    last = messages[-1] if messages else None
+    if not isinstance(last, Mapping) or last.get("role") != "assistant" or last.get("tool_calls"):
+        return ""
+    content = last.get("content")
+    return content if isinstance(content, str) else ""
 
 
 class Continuation:

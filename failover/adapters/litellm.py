@@ -21,6 +21,7 @@ from failover.adapters.operations import METHODS, UnsupportedOperationError, dea
 from failover.adapters.pieces import PieceReader, doubts_of
 from failover.adapters.quota import headroom_of
 from failover.adapters.seam import HEADROOM, Answer, Outbound, Piece
+from failover.adapters.told_usage import USAGE, usage_in
 from failover.adapters.transport import BrokenReplyError, Exchange, watched
 from failover.core.failures import Failure, FailureKind
 from failover.core.vocabulary import Target
@@ -116,7 +117,7 @@ class LitellmAdapter:
                 yield piece
                 chunk = await anext(chunks, None)
             self._require_answer(outbound.target, exchange)
-        except Exception as error:
+        except BaseException as error:
             self._tell(error, exchange)
             raise
         finally:
@@ -184,6 +185,8 @@ class LitellmAdapter:
         if isinstance(exchange.error, FailoverError) and error is not exchange.error:
             raise exchange.error from error
         setattr(error, _EXCHANGE, exchange)
+        if exchange.status == HTTPStatus.OK:
+            setattr(error, USAGE, usage_in(exchange.seen()))
         if exchange.status is not None and exchange.status >= HTTPStatus.BAD_REQUEST:
             setattr(error, HEADROOM, headroom_of(exchange.headers, self._wall()))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from failover.adapters.continuation import Continuation
+from failover.adapters.continuation import Continuation, beginning
 from failover.adapters.doubts import ToolCalls, wrong_model
 from failover.adapters.operations import usage_of
 from failover.adapters.seam import Outbound, Piece
@@ -20,7 +20,7 @@ class PieceReader:
         self._target = outbound.target
         self._exchange = exchange
         self._tool_calls = ToolCalls(outbound.payload)
-        self._continuation = Continuation(outbound.prefill) if outbound.prefill else None
+        self._continuation = _continuation(outbound)
         self._headroom = headroom
         self._begun = False
 
@@ -85,6 +85,12 @@ def doubts_of(outbound: Outbound, exchange: Exchange, value: Any) -> tuple[Failu
         if called:
             tool_calls.take_in(choice.index, called)
     return doubts + tool_calls.doubts()
+
+
+def _continuation(outbound: Outbound) -> Continuation | None:
+    if not outbound.prefill:
+        return None
+    return Continuation(beginning(outbound.payload, outbound.prefill))
 
 
 def _held(model: Any, name: str) -> Any:

@@ -41,9 +41,10 @@ class Attempts:
         attempt = self.running[self.sent] = Attempt(self.sent, pick.state, permit, pick.cause, now)
         return attempt
 
-    def told(self, attempt: Attempt, headroom: Headroom, now: float) -> None:
-        """Its answer's headers say what is left of the quotas."""
-        self._learned.counting.take_in(attempt.state.quota, attempt.permit.tally, headroom, now)
+    def told(self, attempt: Attempt, headroom: Headroom | None, now: float) -> None:
+        """What its answer's headers say is left of the quotas, where they do."""
+        if headroom is not None:
+            self._learned.counting.take_in(attempt.state.quota, attempt.permit.tally, headroom, now)
 
     def succeed(self, attempt: Attempt, usage: Usage | None, now: float) -> None:
         """It was answered whole."""

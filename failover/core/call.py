@@ -196,8 +196,7 @@ class Call:
         attempt = self._attempts.running.get(message.attempt)
         if attempt is None or attempt.first_token_s is not None:
             return ()
-        if message.headroom is not None:
-            self._attempts.told(attempt, message.headroom, now)
+        self._attempts.told(attempt, message.headroom, now)
         doubt = self._doubt(attempt, message.doubts, now) if message.doubts else None
         if doubt is not None:
             return (Cancel(attempt.number), *self._failed(Failed(attempt.number, doubt), now))
@@ -213,8 +212,7 @@ class Call:
         attempt = self._attempts.running.get(message.attempt)
         if attempt is None:
             return ()
-        if message.headroom is not None:
-            self._attempts.told(attempt, message.headroom, now)
+        self._attempts.told(attempt, message.headroom, now)
         doubt = self._doubt(attempt, message.doubts, now) if message.doubts else None
         if doubt is not None:
             return self._failed(Failed(attempt.number, doubt, message.usage), now)
@@ -243,8 +241,7 @@ class Call:
         attempt = self._attempts.running.get(message.attempt)
         if attempt is None:
             return ()
-        if message.headroom is not None:
-            self._attempts.told(attempt, message.headroom, now)
+        self._attempts.told(attempt, message.headroom, now)
         failure = message.failure
         wait = FullJitter(self.route.policy.backoff, self._rng)
         permit = self._attempts.fail(attempt, failure, message.usage, now, wait)
@@ -254,7 +251,9 @@ class Call:
             if self.route.policy.stream_recovery is StreamRecovery.FAIL:
                 return self._give_up(now)
         self._candidates.note(attempt.state.target, failure, now)
-        if self._stops(failure) and not evidence.goes_on(
+        if attempt.resume and self._candidates.may_start_over(attempt.state.target, failure, now):
+            self._resumable = False
+        elif self._stops(failure) and not evidence.goes_on(
             self._learned.states, self._logbook.failures, permit
         ):
             return (*self._attempts.abandon(now), *self._give_up(now, stopped=True))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
+from failover.core.asked import Asked
 from failover.core.backoff import FullJitter, Rng, backoff_within_s
 from failover.core.breaker import CLOSED
 from failover.core.budget import RetryBudget
@@ -44,17 +45,6 @@ _SIZES: dict[NextTarget, Callable[[Target], int | None]] = {
     NextTarget.LARGER_LIMIT: lambda target: target.tokens_per_minute,
 }
 """What a target must have more of than the one that refused."""
-
-
-class _Asked:
-    """What came of asking a target in this call, and when it may be asked once more (inf: never)."""
-
-    __slots__ = ("asks", "at_once", "retry_at_s")
-
-    def __init__(self) -> None:
-        self.asks = 0
-        self.at_once = False
-        self.retry_at_s = inf
 
 
 class Candidates:
@@ -98,7 +88,7 @@ class Candidates:
         self._deadline_s = deadline_s
         self._budget: RetryBudget = learned.budgets[route.name]
         self._wait = FullJitter(route.policy.backoff, rng)
-        self._asked: dict[str, _Asked] = {}
+        self._asked: dict[str, Asked] = {}
         self._floors: dict[NextTarget, int | None] = {}
         self._next = 0
         self._fallback_was_free = False
@@ -193,10 +183,14 @@ class Candidates:
         names = [target.name for target in self._route.targets() if target.name not in barred]
         return [self._learned.states[name] for name in names]
 
+    def may_start_over(self, target: Target, failure: Failure, now: float) -> bool:
+        """Whether `target`, who was to go on with a text, refused perhaps just that."""
+        return self._asked[target.name].may_start_over(failure.kind, now)
+
     def _picked(self, state: TargetState, cause: AttemptCause) -> Pick:
         if self.waits_for is not None:
             self.leave_queue()
-        asked = self._asked.setdefault(state.target.name, _Asked())
+        asked = self._asked.setdefault(state.target.name, Asked())
         asked.asks += 1
         asked.at_once = False
         return Pick(state, cause)

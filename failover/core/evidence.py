@@ -185,7 +185,7 @@ def goes_on(states: Mapping[str, _Known], failures: Failures, permit: Outcome) -
     if failure.kind is not FailureKind.BAD_REQUEST:
         return False
     provider = states[name].target.provider
-    earlier = _rejected(failures[:-1])
+    earlier = [each for each in _rejected(failures[:-1]) if each[0] != name]
     if any(states[other].target.provider != provider for other, _ in earlier):
         _contradict(states, _rejected(failures))
         return False

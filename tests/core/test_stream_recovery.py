@@ -114,6 +114,34 @@ def test_a_restart_never_resumes():
     assert not broken(story).sends_to("claude").send.resume
 
 
+@pytest.mark.parametrize("kind", [BAD_REQUEST, FailureKind.UNSUPPORTED_PARAMETER])
+def test_who_refuses_a_prefill_after_all_is_asked_once_more_from_the_beginning(kind):
+    call = broken(Story("gpt", prefilled("claude"), prefilled("mistral"), stream_recovery=RESUME))
+    call.sends_to("claude").fails(kind).sends_to("claude")
+    assert not call.send.resume
+    call.hears(FirstToken(call.send.attempt))
+    assert call.wanted == (Commit(call.send.attempt, restart=True),)
+
+
+def test_who_breaks_while_it_goes_on_is_followed_by_the_next_who_does():
+    call = broken(Story("gpt", prefilled("claude"), prefilled("mistral"), stream_recovery=RESUME))
+    call.sends_to("claude").fails(OVERLOADED).sends_to("mistral")
+    assert call.send.resume
+
+
+def test_who_refuses_it_from_the_beginning_too_ends_the_call():
+    call = broken(Story("gpt", prefilled("claude"), prefilled("mistral"), stream_recovery=RESUME))
+    call.sends_to("claude").fails(BAD_REQUEST).sends_to("claude").fails(BAD_REQUEST)
+    call.raises(StreamInterruptedError)
+
+
+def test_nobody_is_asked_a_third_time_for_having_refused_a_prefill():
+    story = Story(prefilled("gpt"), stream_recovery=RESUME)
+    call = broken(story).waits_until(1.125).wakes().sends_to("gpt")
+    assert call.send.resume
+    call.fails(BAD_REQUEST).raises(StreamInterruptedError)
+
+
 # Answers held back until whole
 
 

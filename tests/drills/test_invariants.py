@@ -23,7 +23,7 @@ from failover.chaos.invariants.retry_allowed import RetryAllowed
 from failover.chaos.invariants.retry_budget_kept import RetryBudgetKept
 from failover.chaos.invariants.truncated_never_served import TruncatedNeverServed
 from failover.core.failures import FailureKind
-from failover.core.policy import BreakerPolicy, RetryBudgetPolicy
+from failover.core.policy import BreakerPolicy, RetryBudgetPolicy, StreamRecovery
 from failover.core.vocabulary import Outcome, Route, Target
 from tests.drills.journals import (
     DEARER,
@@ -311,6 +311,13 @@ def test_a_timeout_is_never_retried():
     journal = Journal()
     journal.call().asks("gpt").fails(TIMEOUT).asks("gpt", RETRY)
     assert "after timeout, which is never retried" in broken(RetryAllowed, journal)
+
+
+def test_who_may_have_refused_to_go_on_is_asked_from_the_beginning():
+    journal = Journal()
+    journal.call().asks("gpt").fails(FailureKind.BAD_REQUEST).asks("gpt", RETRY)
+    assert kept(RetryAllowed, journal, on=route(stream_recovery=StreamRecovery.RESUME)) == 1
+    assert "after bad_request, which is never retried" in broken(RetryAllowed, journal)
 
 
 def test_what_did_not_fail_is_not_asked_again():

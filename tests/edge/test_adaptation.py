@@ -151,3 +151,39 @@ async def test_what_litellm_refuses_by_itself_names_the_parameter_so_that_it_can
     failure = adapter.classify(chosen, raised.value)
     assert (failure.kind, failure.parameter) == ("unsupported_parameter", "reasoning_effort")
     assert provider.requests == []
+
+
+# An answer to be gone on with
+
+BEGUN = [{"role": "user", "content": "Count."}]
+
+
+async def sent_to_go_on(model: str, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The messages of a stream that is to go on with "one, two"."""
+    provider = FakeProvider(lambda _: whole_answer("hi", service_tier="default"))
+    adapter = LitellmAdapter(provider, ENVIRONMENT)
+    await adapter.send(Outbound(target(model), "completion", {"messages": messages}, LIMITS, "one, two"))
+    await adapter.aclose()
+    [request] = provider.requests
+    found: list[dict[str, Any]] = json.loads(request.content)["messages"]
+    return found
+
+
+@pytest.mark.parametrize("model", [OPENAI, GROQ])
+async def test_the_text_so_far_is_the_last_message(model):
+    said = {"role": "assistant", "content": "one, two"}
+    assert await sent_to_go_on(model, BEGUN) == [*BEGUN, said]
+
+
+@pytest.mark.parametrize("model", [MISTRAL, DEEPSEEK])
+async def test_it_is_marked_where_an_unmarked_one_is_refused(model):
+    said = {"role": "assistant", "content": "one, two", "prefix": True}
+    assert await sent_to_go_on(model, BEGUN) == [*BEGUN, said]
+
+
+async def test_it_is_added_to_an_answer_that_the_caller_had_begun():
+    begun = [*BEGUN, {"role": "assistant", "content": "Well: "}]
+    untouched = copy.deepcopy(begun)
+    said = {"role": "assistant", "content": "Well: one, two"}
+    assert await sent_to_go_on(OPENAI, begun) == [*BEGUN, said]
+    assert begun == untouched

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from failover.chaos.invariants.base import Invariant
 from failover.chaos.scenario import Scenario
+from failover.core.asked import MAY_MEAN_THE_PREFILL
 from failover.core.events import AttemptEnded, AttemptStarted, CallEnded
 from failover.core.failures import DISPOSITIONS, FailureKind, SameTarget
+from failover.core.policy import StreamRecovery
 from failover.core.vocabulary import Route
 
 ASKS_MAX = 2
@@ -28,6 +30,10 @@ class RetryAllowed(Invariant):
     def __init__(self, scenario: Scenario, route: Route) -> None:
         super().__init__(scenario, route)
         self._calls: dict[str, dict[str, _Asked]] = {}
+        # What was asked to go on with a broken stream may refuse that, and be asked from the beginning.
+        self._excused = (
+            MAY_MEAN_THE_PREFILL if route.policy.stream_recovery is StreamRecovery.RESUME else frozenset()
+        )
 
     def attempt_started(self, event: AttemptStarted) -> None:
         """Was this target asked in this call before?"""
@@ -40,7 +46,7 @@ class RetryAllowed(Invariant):
             call[event.target] = _Asked()
             return
         self.checked += 1
-        objection = _objection(asked)
+        objection = _objection(asked, self._excused)
         if objection:
             what = f"attempt {event.attempt} asks again {objection}"
             self.violated(event.at_s, event.call, event.target, what)
@@ -59,12 +65,13 @@ class RetryAllowed(Invariant):
         self._calls.pop(event.call, None)
 
 
-def _objection(asked: _Asked) -> str:
+def _objection(asked: _Asked, excused: frozenset[FailureKind]) -> str:
     if asked.running:
         return "while the attempt before it still runs"
     if asked.failure is None:
         return "after an attempt that did not fail"
-    if DISPOSITIONS[asked.failure].same_target is SameTarget.NEVER:
+    never = DISPOSITIONS[asked.failure].same_target is SameTarget.NEVER
+    if never and asked.failure not in excused:
         return f"after {asked.failure}, which is never retried"
     if asked.asks >= ASKS_MAX:
         return f"though it was asked {asked.asks} times"
