@@ -1,0 +1,214 @@
+"""Two targets of one provider, the first with a fault, and llmock's verdict on who asked them.
+
+Each target is a llmock server of its own: the first has the fault, the second is well. What was heard is
+held against what the servers say; how the servers were asked is judged by llmock itself.
+
+llmock groups attempts by path and body, so a fallback looks to it like a retry, or like giving up. Therefore
+its rules are put to the question that they ask:
+
+- `MANNERS` is about one provider: each server judges its own traffic, a fallback is a client of its own.
+- `OUTCOMES` asks whether the client went on after a failure: judged over both servers as one call, in which
+  a fallback is going on. A truncated stream that was rescued by another target is not "accepted".
+
+One warning is harmless: `malformed_chunk_ignored` where another attempt followed. llmock knows only whether
+its last byte went out, and a short stream is out before its reader can stop. Who asked no further is told.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from llmock.scenarios import Fail, Reply, StreamFault, ToolCall
+from llmock.testing import LLMockServer
+from llmock.verdict import Finding, judge
+
+from failover import Router
+from failover.adapters.litellm import LitellmAdapter
+from tests.edge.llmock_faults import (
+    CALLS,
+    HELLO,
+    KEYS,
+    MODELS,
+    MODES,
+    NO_QUOTA,
+    PATIENCE_S,
+    SAYS,
+    TARGETS,
+    TOOL,
+    Cell,
+)
+
+MANNERS = frozenset(
+    {"retry_after_ignored", "retried_non_retryable", "retry_storm", "no_backoff", "no_read_timeout"}
+)
+OUTCOMES = frozenset({"truncated_stream_accepted", "malformed_chunk_ignored", "gave_up"})
+
+
+class Pair:
+    """Two servers, the first of which will be broken."""
+
+    def __init__(self) -> None:
+        self.servers = {target: LLMockServer() for target in TARGETS}
+
+    def __enter__(self) -> Self:
+        for server in self.servers.values():
+            server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for server in self.servers.values():
+            server.stop()
+
+    def prepare(self, cell: Cell) -> None:
+        """Forget what was; the fault is in the first server, and both have something to say."""
+        for target, server in self.servers.items():
+            server.state.reset()
+            server.state.limiter.configure(cell.fault.quota if target == "first" else NO_QUOTA)
+            calls = (ToolCall("look_up", CALLS[target]),) if cell.tools else ()
+            if target == "first" or cell.fault.everywhere:
+                for behavior in cell.fault.behaviors:
+                    said = isinstance(behavior, Reply)
+                    server.state.scenarios.add(replace(behavior, tool_calls=calls) if said else behavior)
+            server.state.scenarios.add(Reply(SAYS[target], calls, times=None))
+
+    def base(self, target: str, provider: str) -> str:
+        """The address as litellm wants it: for Gemini with the version of its API."""
+        return self.servers[target].base_url(provider) + ("/v1beta" if provider == "gemini" else "")
+
+    def records(self, target: str) -> list[Any]:
+        """What this server was asked, in order."""
+        return self.servers[target].state.journal.records(wait=1.0)
+
+    def met(self, cell: Cell) -> bool:
+        """Whether the fault was met; True for one that llmock keeps no record of."""
+        recorded = any(isinstance(each, Fail | StreamFault) for each in cell.fault.behaviors)
+        recorded = recorded or cell.fault.quota is not NO_QUOTA
+        return not recorded or any(record.fault for record in self.records("first"))
+
+    def findings(self) -> list[Finding]:
+        """What llmock has against who asked, apart from what did the caller no harm."""
+        alone = [finding for target in TARGETS for finding in judge(self.records(target)).findings]
+        told = [finding for finding in alone if finding.code in MANNERS]
+        together = [replace(record, fingerprint="") for target in TARGETS for record in self.records(target)]
+        together.sort(key=lambda record: record.started_at)
+        together = [replace(record, seq=place) for place, record in enumerate(together)]
+        told += [
+            finding
+            for finding in judge(together).findings
+            if finding.code in OUTCOMES
+            and not (finding.code == "malformed_chunk_ignored" and finding.seqs[-1] + 1 < len(together))
+        ]
+        return told
+
+
+@dataclass
+class Heard:
+    """What the caller was handed as a success, or the error instead."""
+
+    text: str = ""
+    calls: dict[int, list[str]] = field(default_factory=dict)
+    error: BaseException | None = None
+
+    def take_in(self, part: Any) -> None:
+        """A message, or a delta of one."""
+        self.text += part.content or ""
+        for place, call in enumerate(part.tool_calls or ()):
+            index = getattr(call, "index", None)
+            name_and_arguments = self.calls.setdefault(place if index is None else index, ["", ""])
+            name_and_arguments[0] += call.function.name or ""
+            name_and_arguments[1] += call.function.arguments or ""
+
+    def take_in_chunk(self, chunk: Any) -> None:
+        """A chunk of a stream; the mark of a restart clears what was heard before."""
+        if getattr(chunk, "failover", None) is not None:
+            self.text, self.calls = "", {}
+            return
+        for choice in chunk.choices:
+            self.take_in(choice.delta)
+
+    def unsound(self) -> bool:
+        """A call of a tool that was not offered, or arguments that are no JSON object."""
+        return not all(name == "look_up" and _parsed(text) is not None for name, text in self.calls.values())
+
+    def whole(self, cell: Cell) -> bool:
+        """All that one of the targets says, and no less."""
+        called = [_parsed(arguments) for _, arguments in self.calls.values()]
+        return any(
+            self.text == SAYS[target] and called == ([CALLS[target]] if cell.tools else [])
+            for target in TARGETS
+        ) or self._as_sent(cell, called)
+
+    def _as_sent(self, cell: Cell, called: list[Any]) -> bool:
+        """Broken arguments that llmock itself makes whole.
+
+        Where a dialect carries arguments as an object, it sends the empty one, which is sound.
+        """
+        broken = cell.fault.name == "malformed_arguments"
+        return broken and self.text == SAYS["first"] and called == [{}]
+
+
+def our_router(pair: Pair, cell: Cell) -> Router:
+    """A route over both servers, with the policy of somebody who reads the documentation."""
+    config = {
+        "providers": {
+            target: {
+                "credential": f"env:{target.upper()}_TEST_KEY",
+                "api_base": pair.base(target, cell.provider),
+            }
+            for target in TARGETS
+        },
+        "targets": {
+            target: {"provider": target, "model": MODELS[cell.provider], **_room(cell, target)}
+            for target in TARGETS
+        },
+        "routes": {"chat": {"chain": list(TARGETS), "policy": _policy(cell)}},
+    }
+    return Router.from_dict(config, adapter=LitellmAdapter(environment=KEYS))
+
+
+def _room(cell: Cell, target: str) -> dict[str, Any]:
+    if not cell.fault.roomier:
+        return {}
+    tokens = 8_000 if target == "first" else 1_000_000
+    return {"context_window_tokens": tokens, "limits": {"tpm": tokens}}
+
+
+def _policy(cell: Cell) -> dict[str, Any]:
+    patience = {"first_token_s": PATIENCE_S, "idle_s": PATIENCE_S} if cell.fault.slow else {}
+    if cell.fault.slow and not MODES[cell.asked].streamed_upstream:
+        patience = {"attempt_s": PATIENCE_S}
+    return {"deadline_s": 20, **patience, **MODES[cell.asked].policy, **cell.fault.policy}
+
+
+async def hear_ours(pair: Pair, cell: Cell) -> Heard:
+    """What the caller of our router gets at the last time of asking, read to its end."""
+    heard = Heard()
+    async with our_router(pair, cell) as service:
+        for _ in range(cell.fault.asks):
+            heard = await _heard(service, cell)
+    return heard
+
+
+async def _heard(service: Router, cell: Cell) -> Heard:
+    heard = Heard()
+    options: dict[str, Any] = {"tools": [TOOL]} if cell.tools else {}
+    try:
+        if MODES[cell.asked].stream:
+            async for chunk in await service.acompletion("chat", HELLO, stream=True, **options):
+                heard.take_in_chunk(chunk)
+        else:
+            reply = await service.acompletion("chat", HELLO, **options)
+            heard.take_in(reply.choices[0].message)
+    except Exception as error:  # noqa: BLE001  # what it is, is for the caller to judge
+        heard.error = error
+    return heard
+
+
+def _parsed(arguments: str) -> Any:
+    try:
+        value = json.loads(arguments)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,116 @@
+"""llmock as both targets: whatever it breaks, the caller is served whole, and its verdict finds no fault."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from failover import RequestRejectedError, StreamInterruptedError
+from failover.adapters.loading import load_litellm
+from tests.edge.llmock_faults import MODELS, MODES, Cell, Fault, cells, our_modes
+from tests.edge.llmock_matrix import Pair, hear_ours
+
+# pydantic's, on litellm's own types and litellm's own use of them.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*ReadOnly:UserWarning", "ignore:Accessing the 'model_:DeprecationWarning"
+)
+
+EVERY = list(cells(our_modes()))
+
+
+def telling(cell: Cell) -> bool:
+    """What breaks no stream is met in the same way by the modes that are left out: the benchmark has them."""
+    return cell.fault.streamed or cell.fault.tools is not False or cell.asked in {"whole", "restarted"}
+
+
+QUICK = [cell for cell in EVERY if telling(cell) and not cell.fault.slow]
+ANSWERABLE = [cell for cell in QUICK if cell.fault.answerable]
+UNANSWERABLE = [cell for cell in QUICK if not cell.fault.answerable]
+SLOW = {mode: [cell for cell in EVERY if cell.fault.slow and cell.asked == mode] for mode in MODES}
+
+
+@pytest.fixture(scope="module")
+def pairs() -> Iterator[dict[str, Pair]]:
+    """Two servers for each provider, so that slow ones can be waited for side by side."""
+    made = {provider: Pair() for provider in MODELS}
+    for pair in made.values():
+        pair.__enter__()
+    yield made
+    for pair in made.values():
+        pair.__exit__()
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch) -> None:
+    monkeypatch.setattr(load_litellm(), "suppress_debug_info", True)
+
+
+async def assert_served(pair: Pair, cell: Cell) -> None:
+    """The caller has all of one target's answer, and llmock has nothing against how it came about."""
+    pair.prepare(cell)
+    heard = await hear_ours(pair, cell)
+    assert heard.error is None, cell
+    assert not heard.unsound(), cell
+    assert heard.whole(cell), (cell, heard)
+    assert await asyncio.to_thread(pair.met, cell), cell
+    assert await asyncio.to_thread(pair.findings) == [], cell
+
+
+@pytest.mark.parametrize("cell", ANSWERABLE, ids=str)
+async def test_an_answerable_request_is_served_whole_and_without_a_finding(pairs, cell):
+    await assert_served(pairs[cell.provider], cell)
+
+
+@pytest.mark.parametrize("cell", UNANSWERABLE, ids=str)
+async def test_a_request_that_nobody_can_answer_ends_in_an_error_that_says_so(pairs, cell):
+    pair = pairs[cell.provider]
+    pair.prepare(cell)
+    heard = await hear_ours(pair, cell)
+    assert isinstance(heard.error, RequestRejectedError | StreamInterruptedError)
+    assert pair.met(cell)
+    assert pair.records("second") == []
+    assert await asyncio.to_thread(pair.findings) == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_silence_is_not_waited_for(pairs, mode):
+    async def all_of(provider: str) -> None:
+        for cell in SLOW[mode]:
+            if cell.provider == provider:
+                await assert_served(pairs[provider], cell)
+
+    for provider in MODELS:  # what litellm imports at its first call is not to look like silence
+        await assert_served(pairs[provider], Cell(provider, Fault("nothing"), mode, tools=False))
+    await asyncio.gather(*(all_of(provider) for provider in MODELS))
+
+
+# The matrix can tell: who does not look is found out.
+
+
+def cell_of(name: str) -> Cell:
+    """The cell of this name."""
+    return next(cell for cell in EVERY if str(cell) == name)
+
+
+@pytest.mark.parametrize(
+    ("name", "policy", "outcome"),
+    [
+        ("truncate_4-restarted-openai", {"stream_recovery": "fail"}, "error"),
+        ("unknown_tool-whole-openai-tools", {"on_unsound_tool_call": "pass"}, "unsound"),
+        ("truncate_4-delivered_whole-openai", {"attempts": 1}, "truncated_stream_accepted"),
+        ("503-whole-openai", {"attempts": 1}, "gave_up"),
+    ],
+)
+async def test_a_careless_policy_is_found_out(pairs, name, policy, outcome):
+    cell = cell_of(name)
+    careless = replace(cell, fault=replace(cell.fault, policy=policy))
+    pair = pairs["openai"]
+    pair.prepare(careless)
+    heard = await hear_ours(pair, careless)
+    found: dict[str, Any] = {"error": heard.error is not None, "unsound": heard.unsound()}
+    found.update({each.code: True for each in await asyncio.to_thread(pair.findings)})
+    assert found.get(outcome)
