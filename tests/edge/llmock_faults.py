@@ -132,7 +132,7 @@ def _passing() -> Iterator[Fault]:
 def _broken_streams(provider: str) -> Iterator[Fault]:
     for kind in ("disconnect", "truncate", "malformed", "stall"):
         for place in PLACES:
-            yield _broken_stream(kind, place, tools=None if place == 1 else False)
+            yield _broken_stream(kind, place, tools=None if place == 1 and kind != "stall" else False)
         yield _broken_stream(kind, IN_CALL[provider], tools=True, where="in_call")
 
 
@@ -169,6 +169,10 @@ MODES = {
     "delivered_whole": Mode(stream=True, streamed_upstream=True, policy={"delivery": "whole"}),
     "restarted": Mode(stream=True, streamed_upstream=True, policy={"stream_recovery": "restart"}),
 }
+"""What somebody sets who wants whole answers; without any of it:"""
+
+LIVE = "live"
+WAYS = {**MODES, LIVE: Mode(stream=True, streamed_upstream=True)}
 
 
 def cells(modes: Mapping[str, bool], *, every: bool = False) -> Iterator[Cell]:

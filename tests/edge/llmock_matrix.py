@@ -17,9 +17,11 @@ its last byte went out, and a short stream is out before its reader can stop. Wh
 from __future__ import annotations
 
 import json
+import ssl
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+import httpx
 from llmock.scenarios import Fail, Reply, StreamFault, ToolCall
 from llmock.testing import LLMockServer
 from llmock.verdict import Finding, judge
@@ -31,12 +33,12 @@ from tests.edge.llmock_faults import (
     HELLO,
     KEYS,
     MODELS,
-    MODES,
     NO_QUOTA,
     PATIENCE_S,
     SAYS,
     TARGETS,
     TOOL,
+    WAYS,
     Cell,
 )
 
@@ -165,7 +167,9 @@ def our_router(pair: Pair, cell: Cell) -> Router:
         },
         "routes": {"chat": {"chain": list(TARGETS), "policy": _policy(cell)}},
     }
-    return Router.from_dict(config, adapter=LitellmAdapter(environment=KEYS))
+    # Nothing here is encrypted, and to load certificates is half of what a short life of a router costs.
+    wire = httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    return Router.from_dict(config, adapter=LitellmAdapter(wire, KEYS))
 
 
 def _room(cell: Cell, target: str) -> dict[str, Any]:
@@ -177,9 +181,9 @@ def _room(cell: Cell, target: str) -> dict[str, Any]:
 
 def _policy(cell: Cell) -> dict[str, Any]:
     patience = {"first_token_s": PATIENCE_S, "idle_s": PATIENCE_S} if cell.fault.slow else {}
-    if cell.fault.slow and not MODES[cell.asked].streamed_upstream:
+    if cell.fault.slow and not WAYS[cell.asked].streamed_upstream:
         patience = {"attempt_s": PATIENCE_S}
-    return {"deadline_s": 20, **patience, **MODES[cell.asked].policy, **cell.fault.policy}
+    return {"deadline_s": 20, **patience, **WAYS[cell.asked].policy, **cell.fault.policy}
 
 
 async def hear_ours(pair: Pair, cell: Cell) -> Heard:
@@ -195,7 +199,7 @@ async def _heard(service: Router, cell: Cell) -> Heard:
     heard = Heard()
     options: dict[str, Any] = {"tools": [TOOL]} if cell.tools else {}
     try:
-        if MODES[cell.asked].stream:
+        if WAYS[cell.asked].stream:
             async for chunk in await service.acompletion("chat", HELLO, stream=True, **options):
                 heard.take_in_chunk(chunk)
         else:

@@ -11,7 +11,7 @@ import pytest
 
 from failover import RequestRejectedError, StreamInterruptedError
 from failover.adapters.loading import load_litellm
-from tests.edge.llmock_faults import MODELS, MODES, Cell, Fault, cells, our_modes
+from tests.edge.llmock_faults import LIVE, MODELS, MODES, SAYS, Cell, Fault, cells, our_modes
 from tests.edge.llmock_matrix import Pair, hear_ours
 
 # pydantic's, on litellm's own types and litellm's own use of them.
@@ -20,17 +20,17 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 EVERY = list(cells(our_modes()))
-
-
-def telling(cell: Cell) -> bool:
-    """What breaks no stream is met in the same way by the modes that are left out: the benchmark has them."""
-    return cell.fault.streamed or cell.fault.tools is not False or cell.asked in {"whole", "restarted"}
-
-
-QUICK = [cell for cell in EVERY if telling(cell) and not cell.fault.slow]
+# What breaks no stream is met in the same way by the modes that are left out: the benchmark has them all.
+QUICK = [
+    cell
+    for cell in EVERY
+    if not cell.fault.slow
+    and (cell.fault.streamed or cell.fault.tools is True or cell.asked in {"whole", "restarted"})
+]
 ANSWERABLE = [cell for cell in QUICK if cell.fault.answerable]
 UNANSWERABLE = [cell for cell in QUICK if not cell.fault.answerable]
 SLOW = {mode: [cell for cell in EVERY if cell.fault.slow and cell.asked == mode] for mode in MODES}
+UNPREPARED = [cell for cell in cells({LIVE: True}) if cell.fault.streamed and not cell.fault.slow]
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,22 @@ async def test_a_request_that_nobody_can_answer_ends_in_an_error_that_says_so(pa
     assert pair.met(cell)
     assert pair.records("second") == []
     assert await asyncio.to_thread(pair.findings) == []
+
+
+@pytest.mark.parametrize("cell", UNPREPARED, ids=str)
+async def test_without_any_policy_a_broken_stream_is_rescued_or_told_but_never_taken_for_an_answer(
+    pairs, cell
+):
+    pair = pairs[cell.provider]
+    pair.prepare(cell)
+    heard = await hear_ours(pair, cell)
+    if heard.error is None:
+        assert heard.whole(cell)
+        assert not heard.unsound()
+    else:
+        assert isinstance(heard.error, StreamInterruptedError)
+        assert SAYS["first"].startswith(heard.text)
+        assert not heard.calls
 
 
 @pytest.mark.parametrize("mode", MODES)
