@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import ssl
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, Self
 
 import httpx
@@ -41,6 +42,9 @@ from tests.edge.llmock_faults import (
     WAYS,
     Cell,
 )
+
+SETTLED_S = 0.3
+"""How long a server may take to notice that its client left."""
 
 MANNERS = frozenset(
     {"retry_after_ignored", "retried_non_retryable", "retry_storm", "no_backoff", "no_read_timeout"}
@@ -80,8 +84,8 @@ class Pair:
         return self.servers[target].base_url(provider) + ("/v1beta" if provider == "gemini" else "")
 
     def records(self, target: str) -> list[Any]:
-        """What this server was asked, in order."""
-        return self.servers[target].state.journal.records(wait=1.0)
+        """What this server was asked and is done with, in order."""
+        return self.servers[target].state.journal.records(wait=SETTLED_S)
 
     def met(self, cell: Cell) -> bool:
         """Whether the fault was met; True for one that llmock keeps no record of."""
@@ -91,11 +95,11 @@ class Pair:
 
     def findings(self) -> list[Finding]:
         """What llmock has against who asked, apart from what did the caller no harm."""
-        alone = [finding for target in TARGETS for finding in judge(self.records(target)).findings]
+        journals = [self.records(target) for target in TARGETS]
+        alone = [finding for journal in journals for finding in judge(journal).findings]
         told = [finding for finding in alone if finding.code in MANNERS]
-        together = [replace(record, fingerprint="") for target in TARGETS for record in self.records(target)]
-        together.sort(key=lambda record: record.started_at)
-        together = [replace(record, seq=place) for place, record in enumerate(together)]
+        in_order = sorted(chain(*journals), key=lambda record: record.started_at)
+        together = [replace(record, fingerprint="", seq=place) for place, record in enumerate(in_order)]
         told += [
             finding
             for finding in judge(together).findings
