@@ -28,7 +28,7 @@ TOOL = {
 }
 HELLO = [{"role": "user", "content": "hello, what do you have to say today?"}]
 
-STALL_S, PATIENCE_S = 3.0, 0.8
+STALL_S, DELAY_S, PATIENCE_S = 5.0, 3.0, 0.8
 NO_QUOTA = LimitSettings()
 
 
@@ -91,7 +91,7 @@ def faults(provider: str) -> Iterator[Fault]:
     yield from _passing()
     yield from _limits()
     yield from _broken_streams(provider)
-    yield Fault("delay", (Delay(STALL_S, times=None),), slow=True)
+    yield Fault("delay", (Delay(DELAY_S, times=None),), slow=True)
     yield Fault("slow_first_token", (SlowFirstToken(STALL_S, times=None),), slow=True, streamed=True)
     for kind in ("malformed_arguments", "unknown_tool"):
         yield Fault(kind, (ToolFault(kind, times=None),), tools=True)
