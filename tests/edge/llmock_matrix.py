@@ -95,9 +95,10 @@ class Pair:
     def met(self, cell: Cell) -> bool:
         """Whether the fault was met; True for one that llmock keeps no record of.
 
-        Silence may be left before it is recorded: then the other server was asked.
+        Silence may be left before it is recorded, and a quota that its headers tell is better not met at
+        all: then the other server was asked.
         """
-        if cell.fault.slow:
+        if cell.fault.slow or cell.fault.asks > 1:
             return bool(self.records("second"))
         recorded = any(isinstance(each, Fail | StreamFault) for each in cell.fault.behaviors)
         recorded = recorded or cell.fault.quota is not NO_QUOTA
