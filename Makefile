@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup drill test check bench lock clean
+.PHONY: help setup drill test check bench verdicts lock clean
 
 help: ## say what each target does
 	@echo "failover: make <target>"
@@ -47,6 +47,9 @@ bench: $(INSTALLED) ## measure the router beside litellm's, and a simulated day 
 	$(BIN)/python benchmarks/router.py
 	$(BIN)/python benchmarks/failoverbench.py
 	$(BIN)/python benchmarks/simulate.py
+
+verdicts: $(INSTALLED) ## let llmock break everything and judge the router, and litellm's beside it
+	$(BIN)/python -m benchmarks.llmock_verdicts --peer
 
 # Keeps the pins that still fit; `make lock LOCK_FLAGS=--upgrade` takes the newest of everything.
 lock: ## pin every requirement of pyproject.toml with hashes

@@ -112,7 +112,8 @@ class LitellmAdapter:
             reader = PieceReader(outbound, exchange, headroom_of(exchange.headers, self._wall()))
             while chunk is not None:
                 piece = reader.piece(chunk)
-                if piece.finish_reason:
+                # litellm may skip a chunk that does not parse: what comes after it has a hole before it.
+                if piece.finish_reason or (exchange.watch is not None and exchange.watch.broken):
                     self._require_answer(outbound.target, exchange)
                 yield piece
                 chunk = await anext(chunks, None)

@@ -11,7 +11,7 @@ MAY_MEAN_THE_PREFILL = frozenset({FailureKind.BAD_REQUEST, FailureKind.UNSUPPORT
 
 
 class Asked:
-    """`asks` counts; `retry_at_s`: when it may be asked again (inf: never); `at_once`: before anybody else."""
+    """`asks` counts; `retry_at_s`: when it may be asked again, inf: never; `at_once`: before all others."""
 
     __slots__ = ("asks", "at_once", "retry_at_s")
 

@@ -160,6 +160,22 @@ async def test_a_stream_with_a_chunk_that_does_not_parse_is_truncated(model: str
     ).kind is _K.TRUNCATED_STREAM
 
 
+@pytest.mark.parametrize("model", STREAMS)
+async def test_nothing_is_handed_on_that_comes_after_a_chunk_that_does_not_parse(model: str) -> None:
+    """A text with a hole in it must not be read on, nor resumed from its end."""
+    first, *rest = STREAMS[model]
+    holed = first, b'data: {"nope": 1\n\n', *rest
+    adapter = LitellmAdapter(FakeProvider(lambda _: streamed(*holed)), ENVIRONMENT)
+    whole = adapter.stream(outbound(target(model)))
+    seen = []
+    with pytest.raises(Exception) as raised:  # noqa: PT011, PT012 - litellm's class is what must not matter
+        while True:
+            seen.append((await anext(whole)).text)
+    assert not isinstance(raised.value, StopAsyncIteration)
+    assert "hello".startswith("".join(seen))
+    assert "".join(seen) != "hello"
+
+
 async def test_an_error_inside_a_stream_is_a_failure_with_its_code() -> None:
     broken = streamed(STREAMS[OPENAI][0], event({"error": {"message": "no", "type": "x", "code": "oops"}}))
     failure = await failure_of(broken, stream=True)
