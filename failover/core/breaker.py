@@ -43,15 +43,19 @@ def _fail() -> None:
 
 
 class Permit:
-    """A breaker's leave to send, given at `at_s`, settled exactly once; settling again changes nothing."""
+    """A breaker's leave to send, given at `at_s`, settled exactly once; settling again changes nothing.
 
-    __slots__ = ("_breaker", "at_s", "generation", "probe", "settled", "tally")
+    `trial`: nothing was answered since the target's last cooldown.
+    """
+
+    __slots__ = ("_breaker", "at_s", "generation", "probe", "settled", "tally", "trial")
 
     def __init__(self, breaker: Breaker, generation: int, at_s: float, *, probe: bool) -> None:
         self.at_s = at_s
         self._breaker = breaker
         self.generation = generation
         self.probe = probe
+        self.trial = False
         self.settled: Outcome | None = None
         self.tally: Tally | None = None
 

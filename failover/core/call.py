@@ -201,6 +201,7 @@ class Call:
         if doubt is not None:
             return (Cancel(attempt.number), *self._failed(Failed(attempt.number, doubt), now))
         attempt.first_token_s = now - attempt.started_s
+        self._learned.begun(attempt.state, attempt.permit)
         cancels = self._attempts.abandon(now, but=attempt)
         self._logbook.first_token(attempt, now)
         if not self._live or message.held:

@@ -280,6 +280,8 @@ class Candidates:
         if asked is None and fails and not state.eligible(now, self.load):
             return inf
         ready_s = max(now, state.cooldown_until_s, now if asked is None else asked.retry_at_s)
+        if state.trial_ends_s(now) > now:
+            ready_s = max(ready_s, now + PROBE_POLL_S)
         if state.limiter is not None:
             ready_s = max(ready_s, state.limiter.ready_at_s(now, state.in_flight, self.load))
         return max(ready_s, state.breaker.ready_at_s(now, PROBE_POLL_S, last_resort=last_resort))

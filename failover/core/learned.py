@@ -115,9 +115,19 @@ class Learned:
         permit = state.breaker.acquire(now)
         state.ramp.take(now)
         state.in_flight += 1
+        if state.cooldowns:
+            permit.trial = True
+            state.trials += 1
+            state.trial_since_s = now
         if self.counting.is_on:
             permit.tally = self.counting.count(state.quota, state.limiter, load, now)
         return permit
+
+    def begun(self, state: TargetState, permit: Permit) -> None:
+        """Its first token came: whoever speaks does not refuse."""
+        if permit.trial:
+            _end_trial(state, permit)
+            state.cooldowns = 0
 
     def hold_back(self, targets: Iterable[Target], now: float) -> None:
         """A call was decided in which these targets stand back for their ramp."""
@@ -128,6 +138,8 @@ class Learned:
         """An attempt was answered whole."""
         self.recorder.now = now
         state.in_flight -= 1
+        if permit.trial:
+            _end_trial(state, permit)
         if state.gone_evidence:
             for each in self.sharing(Scope.MODEL, state.target):
                 each.gone_evidence = 0
@@ -147,6 +159,8 @@ class Learned:
         """An attempt was cancelled: it says nothing of its target."""
         self.recorder.now = now
         state.in_flight -= 1
+        if permit.trial:
+            _end_trial(state, permit)
         permit.settle(Outcome.ABANDONED, now)
 
     def blame(self, state: TargetState, permit: Permit, failure: Failure, now: float, wait: Wait) -> Outcome:
@@ -156,6 +170,8 @@ class Learned:
         """
         self.recorder.now = now
         state.in_flight -= 1
+        if permit.trial:
+            _end_trial(state, permit)
         state.refusals.learn(failure.parameter, now)
         current = permit.generation == state.breaker.generation
         match failure.disposition.stay_away:
@@ -207,6 +223,7 @@ class Learned:
         until_s = now + cooldown_s
         blamed = self.sharing(failure.scope, state.target)
         for each in blamed:
+            each.cooldowns = max(each.cooldowns, state.cooldowns)
             # A later, shorter hint must not cut an earlier, longer one.
             each.cooldown_until_s = max(each.cooldown_until_s, until_s)
         names = tuple(each.target.name for each in blamed)
@@ -264,3 +281,8 @@ def _permit_outcome(failure: Failure) -> Outcome:
     if disposition.stay_away is StayAway.NOTHING:
         return Outcome.SUCCESS
     return Outcome.FAILURE
+
+
+def _end_trial(state: TargetState, permit: Permit) -> None:
+    permit.trial = False
+    state.trials -= 1

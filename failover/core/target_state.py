@@ -15,9 +15,17 @@ from failover.core.refusals import Refusals
 from failover.core.stats import PeakEwma, Recent
 from failover.core.vocabulary import PassedOver, Reason, Target
 
+TRIAL_S = 2.0
+"""How long an attempt after a cooldown keeps others waiting: refusals come quickly, answers may not."""
+
 
 class TargetState:
-    """What is known of one target. Times are seconds of the driver's clock."""
+    """What is known of one target. Times are seconds of the driver's clock.
+
+    `cooldowns` counts those since the last answer. After one, attempts go one at a time until the first
+    answer (`trials` are under way, the latest since `trial_since_s`): whoever waited for its end would
+    otherwise be sent at the same instant, and refused again.
+    """
 
     __slots__ = (
         "breaker",
@@ -38,6 +46,8 @@ class TargetState:
         "target",
         "total",
         "totals",
+        "trial_since_s",
+        "trials",
     )
 
     def __init__(self, target: Target, breaker: Breaker) -> None:
@@ -56,6 +66,8 @@ class TargetState:
         self.first_tokens = Recent()
         self.totals = Recent()
         self.in_flight = 0
+        self.trials = 0
+        self.trial_since_s = 0.0
         self.drained = False
         self.limiter: Limiter | None = None
         self.quota = Quota()
@@ -64,7 +76,13 @@ class TargetState:
         """Whether it may be tried at `now`, with so much to send."""
         if self.drained or self.retired_by is not None:
             return False
+        if self.cooldowns and self.trial_ends_s(now) > now:
+            return False
         return self.cooldown_until_s <= now and self.breaker.admits(now)
+
+    def trial_ends_s(self, now: float) -> float:
+        """Until when an attempt after a cooldown keeps others waiting; now where none does."""
+        return max(now, self.trial_since_s + TRIAL_S) if self.trials and self.cooldowns else now
 
     def is_up(self, now: float) -> bool:
         """Whether nothing but a limit of your own may keep it from being tried."""

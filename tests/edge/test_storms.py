@@ -125,12 +125,6 @@ async def settled(both: Both) -> None:
         await asyncio.sleep(0)
 
 
-HERD = (
-    "calls that wait for the end of a cooldown are all sent at its end, before the first of them is refused "
-    "again: a cooldown has no probes"
-)
-
-
 @pytest.mark.parametrize(
     ("outage", "last_resort", "requests"),
     [
@@ -145,7 +139,6 @@ HERD = (
             "wait",
             300,
             id="rate-limited-wait",
-            marks=pytest.mark.xfail(raises=AssertionError, strict=True, reason=HERD),
         ),
         pytest.param(refuses(429), "fail", 600, id="rate-limited-fail"),
     ],
