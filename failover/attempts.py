@@ -13,7 +13,7 @@ from failover.adapters.seam import Adapter, Answer, Outbound, Piece, told_by
 from failover.core.failures import Failure, FailureKind, Phase
 from failover.core.headroom import Headroom
 from failover.core.messages import Failed, FirstToken, Message, Send, Succeeded
-from failover.core.vocabulary import Usage
+from failover.core.vocabulary import Operation, Usage
 
 Clock = Callable[[], float]
 
@@ -121,7 +121,7 @@ class StreamedAttempt:
         number = self.send.attempt
         if isinstance(piece, Failure):
             await self.close()
-            resumable = bool(self.text) and not self._said_more_than_text
+            resumable = self._is_resumable()
             return Failed(number, piece, self.usage, resumable=resumable, headroom=told_by(self.error))
         if piece is None:
             await self.close()
@@ -156,6 +156,11 @@ class StreamedAttempt:
         if aclose is not None:
             with suppress(Exception):
                 await aclose()
+
+    def _is_resumable(self) -> bool:
+        """Whether another can go on where this broke: the end of a response holds all of it, not a rest."""
+        chat = self._outbound.operation == Operation.COMPLETION
+        return chat and bool(self.text) and not self._said_more_than_text
 
     def _keep(self, piece: Piece) -> None:
         self.finish_reason = piece.finish_reason or self.finish_reason

@@ -411,12 +411,6 @@ async def test_a_stream_is_refused_where_there_is_none(call):
     assert provider.requests == []
 
 
-async def test_the_responses_api_is_not_streamed_yet():
-    router = scripted(ScriptedAdapter(one=answers()), "one")
-    with pytest.raises(ValueError, match="not streamed yet"):
-        await router.responses.create(model="chat", input="hello", stream=True)
-
-
 # What the router adds or refuses, by a script.
 
 
