@@ -87,7 +87,7 @@ class Call:
         self._learned = learned
         self._facts = facts
         self._rng = rng
-        self._logbook = Logbook(request.id, route.name, record)
+        self._logbook = Logbook(request.id, route.name, request.operation, record)
         self._candidates: Candidates
         # Whether chunks are handed on as they come, and so whether there is a commit point.
         self._live = request.stream and (request.delivery or route.policy.delivery) is Delivery.LIVE
