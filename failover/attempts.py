@@ -158,9 +158,14 @@ class StreamedAttempt:
                 await aclose()
 
     def _is_resumable(self) -> bool:
-        """Whether another can go on where this broke: the end of a response holds all of it, not a rest."""
-        chat = self._outbound.operation == Operation.COMPLETION
-        return chat and bool(self.text) and not self._said_more_than_text
+        """Whether another can go on where this broke.
+
+        The end of a response holds all of it, not a rest; and Anthropic refuses a beginning that ends in
+        a space.
+        """
+        if self._outbound.operation != Operation.COMPLETION or self._said_more_than_text:
+            return False
+        return bool(self.text) and not self.text[-1][-1].isspace()
 
     def _keep(self, piece: Piece) -> None:
         self.finish_reason = piece.finish_reason or self.finish_reason

@@ -10,13 +10,15 @@ What only one provider understands of a conversation that another one began:
   and sends them back to OpenAI, Azure and Groq too (measured with litellm 1.106.2), whose APIs have no such
   fields; Groq refuses them. There they are left out; an OpenAI-compatible server at an address of its own
   gets them.
+- A text to be continued is the assistant's last message. `prefix` marks it for those that ask for the mark
+  (Mistral, DeepSeek); litellm keeps it from Anthropic and Gemini.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from failover.adapters.seam import Outbound
@@ -40,12 +42,20 @@ def adapted(outbound: Outbound, provider: str) -> Mapping[str, Any]:
     messages = payload.get("messages")
     if not isinstance(messages, list | tuple):
         return payload
-    fresh: Any = messages
+    fresh: Any = _continued(messages, outbound.prefill) if outbound.prefill else messages
     if provider == "mistral":
-        fresh = [_with_short_ids(message) for message in messages]
+        fresh = [_with_short_ids(message) for message in fresh]
     elif provider in _TAKES_NO_THOUGHTS and not (provider == "openai" and target.api_base):
-        fresh = [_without_thoughts(message) for message in messages]
+        fresh = [_without_thoughts(message) for message in fresh]
     return payload if fresh == messages else {**payload, "messages": fresh}
+
+
+def _continued(messages: Sequence[Any], text: str) -> list[Any]:
+    last: Any = messages[-1] if messages else None
+    begun = last.get("content") if isinstance(last, dict) and last.get("role") == "assistant" else None
+    if isinstance(begun, str):  # the caller's own beginning, which `text` went on with
+        return [*messages[:-1], {**last, "content": begun + text, "prefix": True}]
+    return [*messages, {"role": "assistant", "content": text, "prefix": True}]
 
 
 def _renamed(payload: Mapping[str, Any], unsupported: frozenset[str]) -> Mapping[str, Any]:
