@@ -15,7 +15,7 @@ from failover.core.failures import Failure, FailureKind, Phase
 from failover.core.headroom import Headroom
 from failover.core.messages import Failed, FirstToken, Message, Send, Succeeded
 from failover.core.quick import quick
-from failover.core.vocabulary import Usage
+from failover.core.vocabulary import Operation, Usage
 from failover.watchdog import Watchdog
 
 Clock = Callable[[], float]
@@ -131,7 +131,7 @@ class StreamedAttempt:
         number = self.send.attempt
         if isinstance(piece, Failure):
             await self.close()
-            resumable = bool(self.text) and not self._said_more_than_text
+            resumable = self._is_resumable()
             usage = self.usage or usage_told(self.error)
             return Failed(number, piece, usage, resumable=resumable, headroom=told_by(self.error))
         if piece is None:
@@ -168,6 +168,11 @@ class StreamedAttempt:
         if aclose is not None:
             with suppress(Exception):
                 await aclose()
+
+    def _is_resumable(self) -> bool:
+        """Whether another can go on where this broke: the end of a response holds all of it, not a rest."""
+        chat = self._outbound.operation == Operation.COMPLETION
+        return chat and bool(self.text) and not self._said_more_than_text
 
     def _keep(self, piece: Piece) -> None:
         self.finish_reason = piece.finish_reason or self.finish_reason

@@ -55,9 +55,7 @@ def embedding(input: str | Sequence[Any], arguments: Arguments) -> Errand:
 
 
 def responses(input: str | Sequence[Any], arguments: Arguments) -> Errand:
-    """An answer by OpenAI's Responses API. Raises `ValueError` for `stream=True`."""
-    if arguments.get("stream"):
-        raise ValueError("responses are not streamed yet: leave `stream` out, or use a completion")
+    """An answer by OpenAI's Responses API."""
     return Errand(Operation.RESPONSES, {"input": input, **arguments})
 
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import AsyncIterator, Iterator
 from functools import cache
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from failover.core.records import CallRecord
 from failover.reply import Reply, with_record
+
+EVENT = "openai.types.responses:ResponseStreamEvent"
+"""Of a streamed response: a class for each type of event."""
 
 _TEXT_FORMATS = frozenset({"text", "srt", "vtt"})
 
@@ -50,6 +53,8 @@ def chunk(value: Any, name: str, *, usage_wanted: bool) -> Any:
     The router always asks for usage. It comes in a chunk of its own, which in the SDK has no choices, and is
     there for whom asked for it: code that reads `chunk.choices` may tell it by that.
     """
+    if name == EVENT:
+        return _event(value)
     made = in_type(value, name)
     if getattr(made, "usage", None) is None or any(map(_says, made.choices)):
         return made
@@ -57,6 +62,29 @@ def chunk(value: Any, name: str, *, usage_wanted: bool) -> Any:
         return None
     made.choices = []
     return made
+
+
+def _event(value: Any) -> Any:
+    """An event of a streamed response, in the SDK's class for its type; of another type, as it is."""
+    kind = getattr(value, "type", None)
+    # litellm's types are words and members of an enum at once; the SDK's are words.
+    kind = getattr(kind, "value", kind)
+    name = _event_kinds().get(kind)
+    if name is None:
+        return value
+    made = in_type(value, name)
+    made.type = kind
+    return made
+
+
+@cache
+def _event_kinds() -> dict[Any, str]:
+    """The SDK's classes of events by the type that each has."""
+    union, *_ = get_args(_kind(EVENT))
+    return {
+        get_args(each.model_fields["type"].annotation)[0]: f"{each.__module__}:{each.__name__}"
+        for each in get_args(union)
+    }
 
 
 def _says(choice: Any) -> bool:

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from failover.openai_arguments import Options
-from failover.openai_replies import AsyncChunks, Chunks, RawReply, in_type, transcription
+from failover.openai_replies import EVENT, AsyncChunks, Chunks, RawReply, in_type, transcription
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ COMPLETION = Endpoint(
     "completion", "openai.types.chat:ChatCompletion", "openai.types.chat:ChatCompletionChunk", streams=True
 )
 EMBEDDING = Endpoint("embedding", "openai.types:CreateEmbeddingResponse")
-RESPONSES = Endpoint("responses", "openai.types.responses:Response", streams=True)
+RESPONSES = Endpoint("responses", "openai.types.responses:Response", EVENT, streams=True)
 IMAGE = Endpoint("image_generation", "openai.types:ImagesResponse")
 TRANSCRIPTION = Endpoint("transcription", extras=False)
 SPEECH = Endpoint("speech", extras=False)
@@ -58,7 +58,7 @@ class _Calls:
     def _asked(self, given: Mapping[str, Any]) -> dict[str, Any]:
         asked = self._options.arguments(given, extras=self._endpoint.extras)
         if asked.get("stream") and not self._endpoint.streams:
-            raise TypeError("stream: only chat completions are streamed")
+            raise TypeError("stream: only chat completions and responses are streamed")
         return asked
 
 
@@ -87,9 +87,9 @@ class AsyncResponses(AsyncCreate):
     """`responses.create`, awaited. litellm has a function of the same name: called, it is that one."""
 
     def __call__(self, route: str, input: Any, **arguments: Any) -> Any:  # noqa: A002  # as litellm names it
-        """An answer by OpenAI's Responses API, waited for in the thread that calls.
+        """An answer by OpenAI's Responses API, or its stream, waited for in the thread that calls.
 
-        Not streamed yet: raises `ValueError` for `stream=True`. Options as of the other sync operations.
+        The same as `Router.respond`, which says more.
         """
         return self._router.respond(route, input, **arguments)
 

@@ -88,7 +88,8 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
         self._background: Background | None = None
         config = with_strategies(config, self._strategies)
         routes = with_watch(with_model_facts(config).routes)
-        self._in_force = self._put(config, routes, Learned(routes.values()), adapter)
+        adapters = AssignedAdapters(config.targets.values(), self._callables, adapter)
+        self._in_force = self._put(config, routes, Learned(routes.values()), adapters)
 
     @classmethod
     def from_file(
@@ -156,17 +157,28 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
 
         return unsubscribe
 
-    def reload(self, config: Config | str | Path | Mapping[str, Any]) -> None:
+    def reload(
+        self,
+        config: Config | str | Path | Mapping[str, Any],
+        callables: Mapping[str, Callable[..., Any]] | None = None,
+        strategies: Mapping[str, Strategy] | None = None,
+    ) -> None:
         """Put another config into force for the calls that begin from now on; those under way keep theirs.
 
-        What was learned stands for every target that stays the same; functions handed over stay. Raises
-        `ConfigError`, and changes nothing then.
+        What was learned stands for every target that stays the same. Functions handed over stay, unless
+        others are handed over in their place: all `callables`, or all `strategies`, as to a new router.
+        Raises `ConfigError`, and changes nothing then.
         """
-        fresh = with_strategies(self._read(config), self._strategies)
+        callables = self._callables if callables is None else callables
+        strategies = self._strategies if strategies is None else strategies
+        fresh = with_strategies(_read(config, callables, strategies), strategies)
         routes = with_watch(with_model_facts(fresh).routes)
         with self._lock:
+            # First: it may yet complain of a function that is not where the config says.
+            adapters = AssignedAdapters(fresh.targets.values(), callables, self._in_force.adapters.models)
             learned = controls.successor(self._learned, routes.values(), self._clock())
-            self._in_force = self._put(fresh, routes, learned, self._in_force.adapters.models)
+            self._in_force = self._put(fresh, routes, learned, adapters)
+            self._callables, self._strategies = callables, strategies
         self._deliver()
 
     async def aclose(self) -> None:
@@ -207,20 +219,15 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
         return self._in_force.learned
 
     def _put(
-        self, config: Config, routes: Mapping[str, Route], learned: Learned, adapter: Adapter | None
+        self, config: Config, routes: Mapping[str, Route], learned: Learned, adapters: AssignedAdapters
     ) -> InForce:
-        adapters = AssignedAdapters(config.targets.values(), self._callables, adapter)
         prices = price_book(config) if self._prices is None else self._prices
         driver = Driver(adapters.of, self._clock, self._deliver, self._lock)
         facts = Facts(prices, self._epoch_s)
         return InForce(config, routes, adapters, learned, facts, driver)
 
     def _read(self, config: Config | str | Path | Mapping[str, Any]) -> Config:
-        if isinstance(config, Config):
-            return config
-        if isinstance(config, Mapping):
-            return config_from_dict(config, callables=self._callables, strategies=self._strategies)
-        return load_config(config, callables=self._callables, strategies=self._strategies)
+        return _read(config, self._callables, self._strategies)
 
     def _begun(self, route: str, errand: Errand, options: CallOptions) -> tuple[Driver, Call]:
         force = self._in_force
@@ -241,6 +248,18 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
                 background = self._background
         background.require_elsewhere()
         return background
+
+
+def _read(
+    config: Config | str | Path | Mapping[str, Any],
+    callables: Mapping[str, Callable[..., Any]],
+    strategies: Mapping[str, Strategy],
+) -> Config:
+    if isinstance(config, Config):
+        return config
+    if isinstance(config, Mapping):
+        return config_from_dict(config, callables=callables, strategies=strategies)
+    return load_config(config, callables=callables, strategies=strategies)
 
 
 def _route(force: InForce, name: str) -> Route:

@@ -107,21 +107,52 @@ class RouterOperations(ABC):
         errand = errands.embedding(input, arguments)
         return await self._asked(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
 
+    @overload
     async def aresponses(
         self,
         route: str,
         input: str | Sequence[Any],
         *,
+        stream: Literal[True],
         deadline_s: float | None = None,
+        delivery: str | None = None,
+        replay_safe: bool = True,
+        **arguments: Any,
+    ) -> Stream: ...
+
+    @overload
+    async def aresponses(
+        self,
+        route: str,
+        input: str | Sequence[Any],
+        *,
+        stream: bool = False,
+        deadline_s: float | None = None,
+        delivery: str | None = None,
+        replay_safe: bool = True,
+        **arguments: Any,
+    ) -> Any: ...
+
+    async def aresponses(
+        self,
+        route: str,
+        input: str | Sequence[Any],
+        *,
+        stream: bool = False,
+        deadline_s: float | None = None,
+        delivery: str | None = None,
         replay_safe: bool = True,
         **arguments: Any,
     ) -> Any:
         """An answer by OpenAI's Responses API; litellm translates for who has only chat.
 
-        Not streamed yet: raises `ValueError` for `stream=True`.
+        `stream=True` and `delivery` as of `acompletion`: the iterator gives litellm's events.
         """
         errand = errands.responses(input, arguments)
-        return await self._asked(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
+        options = errands.options(deadline_s, stream=stream, delivery=delivery, replay_safe=replay_safe)
+        if stream:
+            return await Stream(self._run(route, errand, options)).open()
+        return await self._asked(route, errand, options)
 
     async def aimage_generation(
         self,

@@ -104,23 +104,53 @@ class SyncOperations(ABC):
         errand = errands.embedding(input, arguments)
         return self._ask(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
 
+    @overload
     def respond(
         self,
         route: str,
         input: str | Sequence[Any],
         *,
+        stream: Literal[True],
         deadline_s: float | None = None,
+        delivery: str | None = None,
+        replay_safe: bool = True,
+        **arguments: Any,
+    ) -> SyncStream: ...
+
+    @overload
+    def respond(
+        self,
+        route: str,
+        input: str | Sequence[Any],
+        *,
+        stream: bool = False,
+        deadline_s: float | None = None,
+        delivery: str | None = None,
+        replay_safe: bool = True,
+        **arguments: Any,
+    ) -> Any: ...
+
+    def respond(
+        self,
+        route: str,
+        input: str | Sequence[Any],
+        *,
+        stream: bool = False,
+        deadline_s: float | None = None,
+        delivery: str | None = None,
         replay_safe: bool = True,
         **arguments: Any,
     ) -> Any:
         """An answer by OpenAI's Responses API; litellm translates for who has only chat.
 
-        litellm's name for it, `router.responses(…)`, does the same.
-
-        Not streamed yet: raises `ValueError` for `stream=True`.
+        litellm's name for it, `router.responses(…)`, does the same. `stream=True` and `delivery` as of
+        `completion`: the iterator gives litellm's events.
         """
         errand = errands.responses(input, arguments)
-        return self._ask(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
+        options = errands.options(deadline_s, stream=stream, delivery=delivery, replay_safe=replay_safe)
+        if stream:
+            return SyncStream(self._thread_run(route, errand, options)).open()
+        return self._ask(route, errand, options)
 
     def image_generation(
         self,

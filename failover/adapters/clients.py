@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -69,6 +70,7 @@ class ClientPool:
     """Clients built when first asked for, over one transport for each event loop; closed together.
 
     Connections belong to the loop they were made on. Without a transport of the caller's they are ours.
+    After `os.fork` those of the parent stay the parent's.
     """
 
     def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
@@ -93,7 +95,7 @@ class ClientPool:
         for loop, clients in sets.items():
             if loop is here:
                 await clients.transport.shut()
-            elif loop.is_running():
+            elif loop.is_running() and clients.process == os.getpid():
                 await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(clients.transport.shut(), loop))
 
     def _here(self) -> _Clients:
@@ -110,6 +112,8 @@ class _Clients:
 
     def __init__(self, transport: WatchingTransport) -> None:
         self.transport = transport
+        # In a child of `os.fork` a loop of the parent's looks as if it still ran.
+        self.process = os.getpid()
         self._clients: dict[ClientKey, Any] = {}
 
     def client(self, key: ClientKey) -> Any:

@@ -69,6 +69,13 @@ class ToolCalls:
             arguments = getattr(function, "arguments", None) or ""
             self._arguments[key] = self._arguments.get(key, "") + arguments
 
+    def take_in_items(self, output: Iterable[Any]) -> None:
+        """What the output of a response holds of them, each of them whole."""
+        for place, item in enumerate(output):
+            if getattr(item, "type", None) == "function_call":
+                self._names[0, place] = getattr(item, "name", None) or ""
+                self._arguments[0, place] = getattr(item, "arguments", None) or ""
+
     def doubts(self) -> tuple[Failure, ...]:
         """What is wrong with them, each kind of fault once."""
         if not self._names:

@@ -20,11 +20,12 @@ from failover.adapters.loading import load_litellm, load_provider
 from failover.adapters.operations import METHODS, UnsupportedOperationError, deaf_to_retries, usage_of
 from failover.adapters.pieces import PieceReader, doubts_of
 from failover.adapters.quota import headroom_of
+from failover.adapters.response_events import EventReader, assembled, restart_event
 from failover.adapters.seam import HEADROOM, Answer, Outbound, Piece
 from failover.adapters.told_usage import USAGE, usage_in
 from failover.adapters.transport import BrokenReplyError, Exchange, watched
 from failover.core.failures import Failure, FailureKind
-from failover.core.vocabulary import Target
+from failover.core.vocabulary import Operation, Target
 from failover.errors import Complaint, ConfigError, FailoverError
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ _SLACK_S = 1.0
 _UNREADABLE = frozenset(
     {FailureKind.LOCAL, FailureKind.SERVER_ERROR, FailureKind.CONNECTION, FailureKind.BAD_REQUEST}
 )
+
+_READERS: Mapping[str, type[PieceReader]] = {
+    Operation.COMPLETION: PieceReader,
+    Operation.RESPONSES: EventReader,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,25 +101,30 @@ class LitellmAdapter:
         return Answer(value, usage, doubts_of(outbound, exchange, value), headroom)
 
     async def stream(self, outbound: Outbound) -> AsyncIterator[Piece]:
-        """The reply in pieces, each with litellm's chunk untouched.
+        """The reply in pieces, each with litellm's chunk or event untouched.
 
-        Usage is asked for unless the caller's `stream_options` say otherwise. A stream that stops
+        A chat's usage is asked for unless the caller's `stream_options` say otherwise. A stream that stops
         without its provider's end marker raises `BrokenReplyError`, whatever litellm makes of it.
         """
         arguments = self._arguments(outbound)
         arguments["stream"] = True
-        arguments.setdefault("stream_options", {"include_usage": True})
+        if outbound.operation == Operation.COMPLETION:
+            arguments.setdefault("stream_options", {"include_usage": True})
+        begin = getattr(self._litellm, METHODS[outbound.operation].function)
         exchange = Exchange(connect_s=outbound.limits.connect_s)
         try:
             with watched(exchange):
-                chunks = aiter(await self._litellm.acompletion(**arguments))
+                chunks = aiter(await begin(**arguments))
                 # For some providers (Gemini) litellm sends no sooner than it is asked for a chunk.
                 chunk = await anext(chunks, None)
-            reader = PieceReader(outbound, exchange, headroom_of(exchange.headers, self._wall()))
+            headroom = headroom_of(exchange.headers, self._wall())
+            reader = _READERS[outbound.operation](outbound, exchange, headroom)
             while chunk is not None:
                 piece = reader.piece(chunk)
-                # litellm may skip a chunk that does not parse: what comes after it has a hole before it.
-                if piece.finish_reason or (exchange.watch is not None and exchange.watch.broken):
+                # litellm may skip a chunk that does not parse: what comes after it has a hole before it. What
+                # comes when the wire is silent, and says nothing, may be an end of litellm's making.
+                torn = exchange.watch is not None and exchange.watch.broken
+                if piece.finish_reason or torn or (exchange.over and not piece.has_token):
                     self._require_answer(outbound.target, exchange)
                 yield piece
                 chunk = await anext(chunks, None)
@@ -126,13 +137,17 @@ class LitellmAdapter:
 
     def assemble(self, outbound: Outbound, chunks: Sequence[Any]) -> Any:
         """litellm's reply, built of its own chunks. Raises what litellm raises."""
+        if outbound.operation == Operation.RESPONSES:
+            return assembled(chunks)
         value = load_litellm().stream_chunk_builder(list(chunks), messages=outbound.payload.get("messages"))
         if not getattr(value, "choices", None):
             raise ValueError("the chunks make no reply")
         return value
 
     def restart_mark(self, outbound: Outbound) -> Any:
-        """One of litellm's chunks, with an empty delta."""
+        """One of litellm's chunks, with an empty delta; of a response, one of its events."""
+        if outbound.operation == Operation.RESPONSES:
+            return restart_event()
         types: Any = importlib.import_module("litellm.types.utils")
         empty = types.StreamingChoices(index=0, delta=types.Delta(content=None))
         return types.ModelResponseStream(model=outbound.target.model, choices=[empty])

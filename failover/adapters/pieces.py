@@ -11,6 +11,7 @@ from failover.adapters.seam import Outbound, Piece
 from failover.adapters.transport import Exchange
 from failover.core.failures import Failure
 from failover.core.headroom import Headroom
+from failover.core.vocabulary import Operation
 
 
 class PieceReader:
@@ -75,11 +76,10 @@ class PieceReader:
 def doubts_of(outbound: Outbound, exchange: Exchange, value: Any) -> tuple[Failure, ...]:
     """What speaks against a whole reply of litellm's."""
     doubts = wrong_model(outbound.target, exchange.seen())
-    choices = getattr(value, "choices", None)
-    if not choices:
-        return doubts
     tool_calls = ToolCalls(outbound.payload)
-    for choice in choices:
+    if outbound.operation == Operation.RESPONSES:
+        tool_calls.take_in_items(value.output)
+    for choice in getattr(value, "choices", None) or ():
         message = getattr(choice, "message", None)
         called = getattr(message, "tool_calls", None)
         if called:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 _DONE = b"data: [DONE]"
 _TERMINAL = re.compile(
     rb'"(?:(?:finish_reason|stop_reason|finishReason)"\s{0,16}:\s{0,16}"(\w{0,40})"'
-    rb'|type"\s{0,16}:\s{0,16}"(?:response\.(?:completed|incomplete)|message_stop|message-end)"'
+    rb'|type"\s{0,16}:\s{0,16}"(?:response\.(?:completed|(incomplete))|message_stop|message-end)"'
     rb'|event_type"\s{0,16}:\s{0,16}"stream-end"|(?:is_finished|done)"\s{0,16}:\s{0,16}true)'
 )
 _ORDINARY = frozenset(
@@ -68,7 +68,7 @@ class StreamWatch:
         found = _TERMINAL.search(window)
         done_at = window.find(_DONE)
         if found and not 0 <= done_at < found.start():
-            reason = found[1]
+            reason = found[1] or found[2]
             self.ended = True
             self.doubtful = self.doubtful or (reason is not None and reason.lower() not in _ORDINARY)
         elif done_at >= 0:

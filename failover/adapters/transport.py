@@ -46,7 +46,7 @@ class Exchange:
 
     `error` is what the connection raised; `status` is None until a response came. `connect_s` is the
     limit for connecting, the only one that cannot be enforced from outside the transport. `watch` is
-    set where the reply is a stream in a known dialect.
+    set where the reply is a stream in a known dialect. `over`: nothing more comes, whole or cut.
     """
 
     connect_s: float | None = None
@@ -56,6 +56,7 @@ class Exchange:
     first_byte_s: float | None = None
     watch: StreamWatch | None = None
     readable: bool = True
+    over: bool = False
     _body: list[bytes] = field(default_factory=list, repr=False)
     _body_bytes: int = 0
     _streams: list[httpx.AsyncByteStream] = field(default_factory=list, repr=False)
@@ -125,8 +126,9 @@ class WatchedStream(httpx.AsyncByteStream):
                     exchange.first_byte_s = asyncio.get_running_loop().time() - self._started_s
                 exchange.keep(self._decoded(chunk))
                 yield chunk
+            exchange.over = True
         except Exception as error:
-            exchange.error = error
+            exchange.error, exchange.over = error, True
             raise
 
     def _decoded(self, chunk: bytes) -> bytes:

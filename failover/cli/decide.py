@@ -94,4 +94,6 @@ def _explain(config: Config, route: Route, request: Request, moment: dt.datetime
 def _passed_over(decision: Decision) -> None:
     for each in decision.passed_over:
         click.echo(f"  passed over: {each.target.name}: {each.reason}")
-    click.echo("a fresh router: no breaker is open, nobody is cooling down, no latency is known yet")
+    click.echo(
+        "a fresh router: no breaker is open, nobody is cooling down or stands back, no latency is known yet"
+    )

@@ -71,7 +71,7 @@ def config_from_dict(
 
 
 def with_strategies(config: Config, strategies: Strategies) -> Config:
-    """The config with `strategies` in place of their names.
+    """The config with `strategies` in place of their names, and of others that had the same.
 
     Raises `ConfigError` for a name that is nobody's, and for one of the library's own.
     """
@@ -86,6 +86,8 @@ def with_strategies(config: Config, strategies: Strategies) -> Config:
             if what:
                 complaints.add_line(config.source, 0, what, ("routes", name, "strategy"))
             routes[name] = replace(route, strategy=customs.get(route.strategy, route.strategy))
+        elif isinstance(route.strategy, CustomStrategy):
+            routes[name] = replace(route, strategy=customs.get(route.strategy.name, route.strategy))
     complaints.raise_if_any()
     return replace(config, routes=routes)
 

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from failover.core.policy import Policy
-from failover.core.vocabulary import Limits
+from failover.core.vocabulary import Limits, Operation, Request, Target
 
 PATIENCE = 1.5
 """How much longer than usual a target may take while somebody else could still be asked."""
+
+
+_COME_IN_PIECES = frozenset({Operation.COMPLETION, Operation.RESPONSES})
+
+
+def comes_in_pieces(request: Request, policy: Policy, target: Target) -> bool:
+    """Whether `target` is asked for a stream: where the caller wants one, or the policy for a whole reply.
+
+    A plain function gives its answer in one piece, and so does every operation without a stream.
+    """
+    return request.stream or (
+        policy.stream_upstream and request.operation in _COME_IN_PIECES and not target.callable
+    )
 
 
 def limits_of(

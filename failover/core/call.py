@@ -10,7 +10,7 @@ from math import inf
 from typing import assert_never
 
 from failover.core import endings, evidence
-from failover.core.attempt_limits import limits_of
+from failover.core.attempt_limits import comes_in_pieces, limits_of
 from failover.core.attempts import Attempts
 from failover.core.backoff import FullJitter, Rng
 from failover.core.candidates import Candidates, Pick
@@ -87,7 +87,7 @@ class Call:
         self._learned = learned
         self._facts = facts
         self._rng = rng
-        self._logbook = Logbook(request.id, route.name, record)
+        self._logbook = Logbook(request.id, route.name, request.operation, record)
         self._candidates: Candidates
         # Whether chunks are handed on as they come, and so whether there is a commit point.
         self._live = request.stream and (request.delivery or route.policy.delivery) is Delivery.LIVE
@@ -162,8 +162,7 @@ class Call:
     def _send(self, pick: Pick, now: float) -> Commands:
         state, policy = pick.state, self.route.policy
         attempt = self._attempts.open(pick, now, self._candidates.load)
-        # A plain function gives its answer in one piece: nothing of it could be seen early.
-        stream = self.request.stream or (policy.stream_upstream and not state.target.callable)
+        stream = comes_in_pieces(self.request, policy, state.target)
         left_s = self._deadline_s - now
         others_left = attempt.number < policy.attempts and self._candidates.others_left(now)
         limits = limits_of(

@@ -16,7 +16,11 @@ from failover.core.vocabulary import AttemptCause, Outcome, Reason
 @quick
 @dataclass(frozen=True, slots=True)
 class CallStarted:
-    """A request arrived and was decided: the order it will be tried in, and who was passed over."""
+    """A request arrived and was decided: the order it will be tried in, and who was passed over.
+
+    `held_back` stand at the end of the order for now, as in a `Decision`; `operation` is a word of
+    `vocabulary.Operation`.
+    """
 
     event: ClassVar[str] = "call_started"
     at_s: float
@@ -25,6 +29,8 @@ class CallStarted:
     deadline_s: float
     order: tuple[str, ...]
     passed_over: tuple[tuple[str, Reason], ...]
+    held_back: tuple[str, ...]
+    operation: str
 
 
 @quick

@@ -40,11 +40,12 @@ class Attempt:
 class Logbook:
     """Writes down what happens to a call. `record` None: nobody listens, so no event is made."""
 
-    __slots__ = ("_call", "_record", "_route", "_started_s", "_target", "attempts", "failures")
+    __slots__ = ("_call", "_operation", "_record", "_route", "_started_s", "_target", "attempts", "failures")
 
-    def __init__(self, call: str, route: str, record: Record | None) -> None:
+    def __init__(self, call: str, route: str, operation: str, record: Record | None) -> None:
         self._call = call
         self._route = route
+        self._operation = operation
         self._record = record
         self._started_s = 0.0
         self._target: str | None = None
@@ -57,7 +58,9 @@ class Logbook:
         if self._record is not None:
             order = tuple([target.name for target in decision.order])
             passed_over = tuple([(each.target.name, each.reason) for each in decision.passed_over])
-            self._record(CallStarted(now, self._call, self._route, deadline_s, order, passed_over))
+            held_back = tuple([target.name for target in decision.held_back])
+            facts = (order, passed_over, held_back, self._operation)
+            self._record(CallStarted(now, self._call, self._route, deadline_s, *facts))
 
     def attempt_started(self, attempt: Attempt, total_limit_s: float, now: float) -> None:
         """A send was ordered, with at most `total_limit_s` for it."""

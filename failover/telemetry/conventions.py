@@ -9,9 +9,10 @@ model. `error.type` and `http.response.status_code` are stable.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from failover.core.vocabulary import Route, Target
+from failover.core.vocabulary import Operation, Target
 
 OPERATION_NAME = "gen_ai.operation.name"
 PROVIDER_NAME = "gen_ai.provider.name"
@@ -23,9 +24,15 @@ TIME_TO_FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
 ERROR_TYPE = "error.type"
 STATUS_CODE = "http.response.status_code"
 
-CHAT = "chat"
-CALL = "call"
-"""The operation of a route of plain functions: the conventions allow a word of one's own."""
+OPERATIONS: Mapping[str, str] = {
+    Operation.COMPLETION: "chat",
+    Operation.RESPONSES: "chat",
+    Operation.EMBEDDING: "embeddings",
+}
+"""The well-known values of `gen_ai.operation.name`. The others have no word there, and keep their own.
+
+OpenAI's two APIs of conversation are one operation; the conventions tell them apart by `openai.api.type`.
+"""
 
 PROVIDERS = {
     "anthropic": "anthropic",
@@ -105,11 +112,9 @@ METRICS = (
 Attributes = dict[str, str]
 
 
-def operation_of(route: Route | None) -> str:
-    """`chat` where the route's chain names a model, `call` where it holds plain functions only."""
-    if route is None or any(target.model for target in route.targets()):
-        return CHAT
-    return CALL
+def operation_name(operation: str) -> str:
+    """The conventions' word for one of ours, where they have any."""
+    return OPERATIONS.get(operation, str(operation))
 
 
 def provider_name(target: Target) -> str:

@@ -15,18 +15,19 @@ from failover.core.events import (
     CooldownStarted,
     Event,
     FirstTokenReceived,
+    ReplyDoubted,
     TargetRetired,
     WaitStarted,
 )
 from failover.core.vocabulary import AttemptCause, Target
-from failover.telemetry.conventions import OPERATION_NAME, Attributes, operation_of, target_attributes
+from failover.telemetry.conventions import OPERATION_NAME, Attributes, operation_name, target_attributes
 from failover.telemetry.meters import Meters
 from failover.telemetry.spans import CallSpans
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
-Followed = AttemptStarted | FirstTokenReceived | AttemptEnded | WaitStarted | CallEnded
+Followed = AttemptStarted | FirstTokenReceived | ReplyDoubted | AttemptEnded | WaitStarted | CallEnded
 
 MOST_CALLS = 10_000
 """So many calls are followed at a time; past that the oldest is forgotten, its spans ended and marked."""
@@ -72,7 +73,14 @@ class Observer:
         match event:
             case CallStarted():
                 self._call_started(event)
-            case AttemptStarted() | FirstTokenReceived() | AttemptEnded() | WaitStarted() | CallEnded():
+            case (
+                AttemptStarted()
+                | FirstTokenReceived()
+                | ReplyDoubted()
+                | AttemptEnded()
+                | WaitStarted()
+                | CallEnded()
+            ):
                 call = self._calls.get(event.call)
                 if call is not None:
                     self._follow(call, event)
@@ -94,11 +102,10 @@ class Observer:
     def _call_started(self, event: CallStarted) -> None:
         while len(self._calls) >= self._most_calls:
             self._forget_oldest()
-        config = self._config()
         attributes = {"failover.route": event.route}
         spans = CallSpans(self._tracer, event, attributes, self._wall_ns())
-        attributes = {**attributes, OPERATION_NAME: operation_of(config.routes.get(event.route))}
-        self._calls[event.call] = CallInFlight(spans, attributes, config.targets)
+        attributes = {**attributes, OPERATION_NAME: operation_name(event.operation)}
+        self._calls[event.call] = CallInFlight(spans, attributes, self._config().targets)
 
     def _follow(self, call: CallInFlight, event: Followed) -> None:
         match event:
@@ -108,6 +115,8 @@ class Observer:
                 call.spans.attempt_started(event, call.of(event.target))
             case FirstTokenReceived():
                 call.spans.first_token(event)
+            case ReplyDoubted():
+                call.spans.reply_doubted(event)
             case WaitStarted():
                 call.spans.wait_started(event)
             case AttemptEnded():

@@ -10,6 +10,7 @@ from failover.core.events import (
     CallEnded,
     CallStarted,
     FirstTokenReceived,
+    ReplyDoubted,
     WaitStarted,
 )
 from failover.core.failures import FailureKind
@@ -51,15 +52,17 @@ class CallSpans:
             attributes={
                 **attributes,
                 "failover.call": event.call,
+                "failover.operation": str(event.operation),
                 "failover.deadline_s": event.deadline_s - event.at_s,
                 "failover.order": event.order,
                 "failover.passed_over": [f"{target}: {reason}" for target, reason in event.passed_over],
+                "failover.held_back": event.held_back,
             },
         )
         self._inside = set_span_in_context(self._call)
 
     def attempt_started(self, event: AttemptStarted, attributes: Attributes) -> None:
-        """A child span: `chat` and the model, or `call` and the plain function's target."""
+        """A child span: the operation and the model, or the plain function's target."""
         operation = attributes[conventions.OPERATION_NAME]
         model = attributes.get(conventions.REQUEST_MODEL)
         self._attempts[event.attempt] = self._tracer.start_span(
@@ -80,6 +83,12 @@ class CallSpans:
         """The commit point, as an event of the attempt."""
         span = self._attempts[event.attempt]
         span.add_event("failover.first_token_received", timestamp=self._ns(event.at_s))
+
+    def reply_doubted(self, event: ReplyDoubted) -> None:
+        """What is not as asked in an answer that was handed on, as an event of its attempt."""
+        attributes = {"failover.failure": event.failure.value, "failover.code": event.code}
+        span = self._attempts[event.attempt]
+        span.add_event("failover.reply_doubted", attributes, self._ns(event.at_s))
 
     def wait_started(self, event: WaitStarted) -> None:
         """The call waits, between attempts."""

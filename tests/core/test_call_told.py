@@ -7,7 +7,7 @@ import pytest
 from failover.core.failures import Phase
 from failover.core.prices import DatedPrice, PriceBook
 from failover.core.records import AttemptRecord
-from failover.core.vocabulary import AttemptCause, Outcome, Reason, Usage
+from failover.core.vocabulary import AttemptCause, Operation, Outcome, Reason, Usage
 from failover.errors import (
     AllTargetsFailedError,
     CallError,
@@ -35,6 +35,19 @@ PRICES = PriceBook({name: (DatedPrice(1_000_000, 2_000_000),) for name in ("gpt"
 
 
 # Events
+
+
+def test_a_call_tells_what_it_is_about_and_how_it_was_decided():
+    story = Story("gpt", "claude", "mistral").cools_down("mistral", 5.0)
+    story.state("gpt").ramp.begin(0.0)
+    story.call(operation=Operation.RESPONSES).sends_to("claude")
+    [told] = [event for event in story.events if event.event == "call_started"]
+    assert (told.operation, told.order, told.held_back, told.passed_over) == (
+        "responses",
+        ("claude", "gpt"),
+        ("gpt",),
+        (("mistral", "cooldown"),),
+    )
 
 
 def test_events_are_told_in_the_order_they_happen():

@@ -8,7 +8,7 @@ from failover.core.capabilities import Capabilities, Capability
 from failover.core.failures import Failure, FailureKind
 from failover.core.messages import Cancel, Commit, Failed, FirstToken, Return, Send, Succeeded
 from failover.core.policy import Delivery, OnDoubt, StreamRecovery
-from failover.core.vocabulary import Outcome, Usage
+from failover.core.vocabulary import Operation, Outcome, Usage
 from failover.errors import AllTargetsFailedError, StreamInterruptedError
 from tests.core.story import BAD_REQUEST, OVERLOADED, TIMEOUT, TRUNCATED_STREAM, CallStory, Story, target
 
@@ -182,6 +182,13 @@ def test_what_the_caller_wants_whole_may_be_streamed_to_us():
 def test_a_plain_function_is_not_asked_to_stream_what_is_wanted_whole():
     story = Story(target("own", callable="module:function"), stream_upstream=True)
     assert not story.call().sends_to("own").send.stream
+
+
+@pytest.mark.parametrize("operation", Operation)
+def test_only_chats_and_responses_come_in_pieces(operation):
+    story = Story("gpt", stream_upstream=True)
+    streamed = story.call(operation=operation).sends_to("gpt").send.stream
+    assert streamed is (operation in (Operation.COMPLETION, Operation.RESPONSES))
 
 
 def test_whole_replies_are_whole_by_default():

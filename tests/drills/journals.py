@@ -29,7 +29,7 @@ from failover.core.events import (
 from failover.core.failures import FailureKind, Scope
 from failover.core.policy import Policy
 from failover.core.prices import DatedPrice
-from failover.core.vocabulary import AttemptCause, Outcome, Route, Target
+from failover.core.vocabulary import AttemptCause, Operation, Outcome, Route, Target
 from failover.documents import Document
 
 FIRST, RETRY, FALLBACK = AttemptCause.FIRST, AttemptCause.RETRY, AttemptCause.FALLBACK
@@ -107,7 +107,8 @@ class Journal:
     def call(self, deadline_s: float = 30.0, order: tuple[str, ...] = ("gpt", "claude", "mistral")) -> Told:
         """A request arrives now."""
         self.calls += 1
-        self.write(CallStarted(self.now, str(self.calls), "chat", self.now + deadline_s, order, ()))
+        facts = (order, (), (), Operation.COMPLETION)
+        self.write(CallStarted(self.now, str(self.calls), "chat", self.now + deadline_s, *facts))
         return Told(self, str(self.calls), self.now + deadline_s)
 
     def served(self, by: str = "gpt", *, times: int = 1, every_s: float = 1.0) -> Self:

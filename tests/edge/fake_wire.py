@@ -124,6 +124,69 @@ def anthropic_event(kind: str, **content: Any) -> bytes:
     return b"event: " + kind.encode() + b"\n" + event({"type": kind, **content})
 
 
+def response_event(kind: str, **content: Any) -> bytes:
+    """An event of OpenAI's Responses API."""
+    return b"event: " + kind.encode() + b"\n" + event({"type": kind, **content})
+
+
+def response(status: str = "completed", *output: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A response as OpenAI tells it."""
+    head = {"id": "r", "object": "response", "created_at": 1, "model": "gpt-5.6-luna", "status": status}
+    rest = {"parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "error": None}
+    return {**head, **rest, "incomplete_details": None, "output": list(output), "usage": None, **more}
+
+
+def message_item(text: str) -> dict[str, Any]:
+    """A message in the output of a response."""
+    part = {"type": "output_text", "text": text, "annotations": []}
+    return {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [part]}
+
+
+def call_item(name: str = "f", arguments: str = "{}") -> dict[str, Any]:
+    """A call of a function in the output of a response."""
+    call = {"type": "function_call", "id": "fc", "call_id": "c1", "status": "completed"}
+    return {**call, "name": name, "arguments": arguments}
+
+
+def text_delta(text: str) -> bytes:
+    """A piece of the text of a response."""
+    where = {"item_id": "m", "output_index": 0, "content_index": 0}
+    return response_event("response.output_text.delta", **where, delta=text, sequence_number=4)
+
+
+def response_end(*output: dict[str, Any], status: str = "completed", **more: Any) -> bytes:
+    """The event that ends a response."""
+    usage = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
+    whole = response(status, *output, **{"usage": usage, **more})
+    return response_event(f"response.{status}", response=whole, sequence_number=9)
+
+
+def call_events(name: str = "f", arguments: str = "{}") -> tuple[bytes, ...]:
+    """A function that is called, in pieces."""
+    made, where = call_item(name, arguments), {"output_index": 0}
+    begun = {**made, "arguments": "", "status": "in_progress"}
+    delta = {**where, "item_id": "fc", "delta": arguments}
+    return (
+        response_event("response.output_item.added", **where, item=begun, sequence_number=2),
+        response_event("response.function_call_arguments.delta", **delta, sequence_number=3),
+        response_event("response.output_item.done", **where, item=made, sequence_number=4),
+    )
+
+
+RESPONSE_BEGUN = (
+    response_event("response.created", response=response("in_progress"), sequence_number=0),
+    response_event("response.in_progress", response=response("in_progress"), sequence_number=1),
+)
+RESPONSE_STREAM = (
+    *RESPONSE_BEGUN,
+    text_delta("he"),
+    text_delta("llo"),
+    response_event(
+        "response.output_item.done", output_index=0, item=message_item("hello"), sequence_number=5
+    ),
+    response_end(message_item("hello")),
+)
+
 OPENAI_STREAM = (
     openai_chunk({"role": "assistant", "content": "he"}),
     openai_chunk({"content": "llo"}),
@@ -158,3 +221,12 @@ STREAMS = {
     "perplexity/sonar": OPENAI_STREAM,
 }
 """A complete stream in the dialect of each model's provider."""
+RESPONSE_STREAMS = {
+    "openai/gpt-5.6-luna": RESPONSE_STREAM,
+    "azure/gpt-4o": RESPONSE_STREAM,
+    "xai/grok-4.3": RESPONSE_STREAM,
+    "anthropic/claude-sonnet-5": ANTHROPIC_STREAM,
+    "gemini/gemini-2.5-flash": GEMINI_STREAM,
+    "mistral/mistral-large-2512": OPENAI_STREAM,
+}
+"""The same of the Responses API; the last three are made of chats."""

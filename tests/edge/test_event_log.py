@@ -47,7 +47,7 @@ def call(error):
         (BreakerChanged(1.0, "gpt", "half-open", "closed", None), "info"),
         (TargetRetired(1.0, "gpt", FailureKind.MODEL_GONE), "warning"),
         (WaitStarted(1.0, "1", 2.0), "info"),
-        (CallStarted(1.0, "1", "chat", 61.0, ("gpt",), ()), "debug"),
+        (CallStarted(1.0, "1", "chat", 61.0, ("gpt",), (), (), "completion"), "debug"),
         (call("AllTargetsFailedError"), "error"),
         (call("cancelled"), "info"),
         (call(None), "info"),

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from types import ModuleType
 
 import pytest
+from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from llmock.scenarios import Fail, Match, Reply, ToolCall
 from llmock.testing import LLMockServer
 
@@ -104,11 +105,30 @@ async def test_vectors_come_through_the_router(second, chains, router):
     assert events[-1].event == "call_ended"
 
 
+def test_what_is_not_awaited_goes_through_the_router_too(second, chains):
+    second.state.scenarios.add(Reply("word by word", times=2))
+    second.state.scenarios.add(Reply(tool_calls=(ToolCall("population", {"city": "Oslo"}),)))
+    with Router.from_file("failover.yaml") as router:
+        events = []
+        router.subscribe(events.append)
+        model = chains.chat_model(router)
+        answer = model.invoke("hello")
+        assert (answer.text, answer.response_metadata["model_name"]) == ("word by word", "claude-sonnet-5")
+        assert "".join(chunk.text for chunk in model.stream("hello")) == "word by word"
+        [call] = model.bind_tools([chains.population]).invoke("hello").tool_calls
+        assert (call["name"], call["args"]) == ("population", {"city": "Oslo"})
+        assert len(chains.embeddings(router).embed_query("hello")) > 1
+        assert len([event for event in events if event.event == "call_ended"]) == 4
+        assert in_flight(router) == {}
+
+
 async def test_what_would_go_past_the_router_raises(second, chains, router):
+    model = ChatOpenAI(model="chat", async_client=router.chat.completions, api_key=chains.no_key)
     with pytest.raises(ValueError, match="ainvoke"):
-        chains.chat_model(router).invoke("hello")
+        model.invoke("hello")
+    vectors = OpenAIEmbeddings(model="vectors", async_client=router.embeddings, api_key=chains.no_key)
     with pytest.raises(ValueError, match="Sync client is not available"):
-        chains.embeddings(router).embed_query("hello")
+        vectors.embed_query("hello")
 
 
 async def test_what_is_raised_is_ours(second, chains, router):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Iterator
-from contextlib import closing
 from operator import attrgetter
 from typing import Any
 
@@ -411,12 +410,6 @@ async def test_a_stream_is_refused_where_there_is_none(call):
     assert provider.requests == []
 
 
-async def test_the_responses_api_is_not_streamed_yet():
-    router = scripted(ScriptedAdapter(one=answers()), "one")
-    with pytest.raises(ValueError, match="not streamed yet"):
-        await router.responses.create(model="chat", input="hello", stream=True)
-
-
 # What the router adds or refuses, by a script.
 
 
@@ -525,54 +518,6 @@ async def test_the_router_can_be_closed_as_the_sdks_client_is():
     assert adapter.closed == 1
 
 
-class Waiting:
-    """A router that does not await, made of one that does: what `Client` needs, and no more."""
-
-    def __init__(self, router: Router) -> None:
-        self._router = router
-        self._runner = asyncio.Runner()
-
-    def completion(self, route: str, **arguments: Any) -> Any:
-        value = self._wait(self._router.acompletion(route, **arguments))
-        return _Waited(value, self._wait) if arguments.get("stream") else value
-
-    def embedding(self, route: str, **arguments: Any) -> Any:
-        return self._wait(self._router.aembedding(route, **arguments))
-
-    def image_generation(self, route: str, **arguments: Any) -> Any:
-        return self._wait(self._router.aimage_generation(route, **arguments))
-
-    def close(self) -> None:
-        self._wait(self._router.aclose())
-        self._runner.close()
-
-    def _wait(self, coroutine: Any) -> Any:
-        return self._runner.run(coroutine)
-
-
-class _Waited:
-    def __init__(self, stream: Any, wait: Any) -> None:
-        self._stream = stream
-        self._wait = wait
-
-    @property
-    def failover(self) -> Any:
-        return self._stream.failover
-
-    def __next__(self) -> Any:
-        chunk = self._wait(_next(self._stream))
-        if chunk is None:
-            raise StopIteration
-        return chunk
-
-    def close(self) -> None:
-        self._wait(self._stream.aclose())
-
-
-async def _next(stream: Any) -> Any:
-    return await anext(stream, None)
-
-
 def talk(client: Any, model: str) -> tuple[Any, ...]:
     whole = client.chat.completions.create(model=model, messages=HELLO)
     with client.chat.completions.create(model=model, messages=HELLO, stream=True) as stream:
@@ -580,12 +525,17 @@ def talk(client: Any, model: str) -> tuple[Any, ...]:
     vectors = client.embeddings.create(model=model, input="hello")
     raw = client.chat.completions.with_raw_response.create(model=model, messages=HELLO)
     picture = client.images.generate(model=model, prompt="a cat")
+    response = client.responses.create(model=model, input="hello")
+    with client.responses.create(model=model, input="hello", stream=True) as events:
+        said = "".join(each.delta for each in events if each.type == "response.output_text.delta")
     return (
         whole.choices[0].message.content,
         text,
         len(vectors.data[0].embedding),
         raw.parse().choices[0].message.content,
         len(picture.data),
+        response.output_text,
+        said,
     )
 
 
@@ -596,12 +546,21 @@ def test_what_was_written_without_await_gives_the_same_too(servers):
     )
     with openai.OpenAI(base_url=servers[1].base_url("openai"), api_key="made-up", max_retries=0) as sdk:
         expected = talk(sdk, "gpt-5.6-luna")
-    with closing(Waiting(over(servers))) as router:
+    with over(servers) as router:
         client = Client(router).with_options(timeout=30)
         assert talk(client, "chat") == expected
         with client.chat.completions.create(model="chat", messages=HELLO, stream=True) as stream:
             assert list(stream)
         assert stream.failover.target == "second"
+
+
+async def test_it_may_be_called_beside_a_running_loop_in_a_thread(servers):
+    servers[0].state.scenarios.add(DOWN)
+    servers[1].state.scenarios.add(ANSWER)
+    async with over(servers) as router:
+        create = Client(router).chat.completions.create
+        reply = await asyncio.to_thread(create, model="chat", messages=HELLO)
+    assert (type(reply), reply.failover.target) == (ChatCompletion, "second")
 
 
 async def test_the_program_of_the_page_runs_as_it_stands(servers, tmp_path, monkeypatch, capsys):

@@ -389,14 +389,6 @@ async def test_an_open_file_reaches_the_second_target_whole(*, wrapped: bool) ->
     assert len(provider.requests) == 2
 
 
-async def test_responses_do_not_stream_yet_and_say_so() -> None:
-    router, provider = routed("responses", lambda _: good("responses"))
-    async with router:
-        with pytest.raises(ValueError, match="not streamed yet"):
-            await asked(router, "responses", stream=True)
-    assert provider.requests == []
-
-
 @pytest.mark.parametrize("operation", OPERATIONS)
 async def test_cancelling_closes_the_connection_and_blames_nobody(operation: str) -> None:
     reached = asyncio.Event()

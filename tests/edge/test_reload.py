@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -73,6 +74,84 @@ def complaints(caplog):
 
 
 # reload
+
+
+async def hear(text: str) -> str:
+    return f"heard {text}"
+
+
+async def repeat(text: str) -> str:
+    return text
+
+
+def last_first(states: Sequence[Any], ranking: Any) -> list[Any]:
+    return list(reversed(states))
+
+
+def as_written(states: Sequence[Any], ranking: Any) -> list[Any]:
+    return list(states)
+
+
+async def test_a_reload_may_bring_the_functions_that_it_needs():
+    service = Router.from_dict(config("old", callables=["old"]), callables={"old": repeat})
+    with pytest.raises(ConfigError):
+        service.reload(config("new", callables=["new"]))
+    assert (await service.acall("chat", text="you")).value == "you"
+    service.reload(config("new", callables=["new"]), callables={"new": hear})
+    assert (await service.acall("chat", text="you")).value == "heard you"
+    service.reload(config("new", callables=["new"]))
+    assert (await service.acall("chat", text="me")).value == "heard me"
+
+
+@in_virtual_time
+async def test_a_call_under_way_keeps_the_function_it_began_with():
+    async def slow(text: str) -> str:
+        await asyncio.sleep(1.0)
+        raise ConnectionError
+
+    mine = config("first", "second", callables=["first", "second"])
+    service = Router.from_dict(mine, callables={"first": slow, "second": repeat})
+    running = asyncio.create_task(service.acall("chat", text="you"))
+    await asyncio.sleep(0.5)
+    service.reload(mine, callables={"first": hear, "second": hear})
+    assert (await running).value == "you"
+    assert (await service.acall("chat", text="you")).value == "heard you"
+
+
+@pytest.mark.parametrize("form", ["mapping", "config"])
+def test_a_reload_may_bring_another_strategy_of_the_same_name(form):
+    mine = config("gpt", "claude")
+    mine["routes"]["chat"] |= {"chain": [["gpt", "claude"]], "strategy": "mine"}
+    service = Router.from_dict(mine, strategies={"mine": as_written}, adapter=speakers())
+    assert order(service) == ["gpt", "claude"]
+    service.reload(mine if form == "mapping" else service.config, strategies={"mine": last_first})
+    assert order(service) == ["claude", "gpt"]
+    service.reload(service.config)
+    assert order(service) == ["claude", "gpt"]
+
+
+def test_a_function_that_is_not_where_the_config_says_changes_nothing():
+    service = Router.from_dict(config("gpt"), adapter=speakers())
+    events = heard(service)
+    lost = {
+        "targets": {"lost": {"callable": "no_such_module:function"}},
+        "routes": {"chat": {"chain": ["lost"]}},
+    }
+    with pytest.raises(ConfigError, match="no_such_module"):
+        service.reload(lost)
+    assert service.snapshot().targets.keys() == {"gpt"}
+    service.reload(config("gpt"))
+    assert [event.event for event in events] == ["config_reloaded"]
+
+
+def test_a_refused_reload_brings_no_functions_either():
+    mine = config("gpt", "claude")
+    mine["routes"]["chat"] |= {"chain": [["gpt", "claude"]], "strategy": "mine"}
+    service = Router.from_dict(mine, strategies={"mine": as_written}, adapter=speakers())
+    with pytest.raises(ConfigError, match="another"):
+        service.reload(mine, strategies={"another": last_first})
+    service.reload(mine)
+    assert order(service) == ["gpt", "claude"]
 
 
 @in_virtual_time

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -221,6 +224,41 @@ def test_a_closed_router_serves_again_and_is_closed_again(routers):
     service.completion("chat", HELLO)
     service.close()
     assert service.completion("chat", HELLO).text == "hi"
+
+
+FORKING = """
+import os
+from failover import Router
+from failover.adapters.litellm import LitellmAdapter
+from tests.edge.fake_wire import ENVIRONMENT, KEY_VARIABLE, FakeProvider, whole_answer
+
+config = {
+    "providers": {"one": {"credential": "env:" + KEY_VARIABLE, "api_base": "http://one.invalid/v1"}},
+    "targets": {"gpt": {"provider": "one", "model": "openai/m"}},
+    "routes": {"chat": {"chain": ["gpt"]}},
+}
+adapter = LitellmAdapter(FakeProvider(lambda _: whole_answer()), ENVIRONMENT)
+service = Router.from_dict(config, adapter=adapter)
+hello = [{"role": "user", "content": "hello"}]
+service.completion("chat", hello)
+child = os.fork()
+service.completion("chat", hello)
+service.close()
+if child:
+    _, status = os.waitpid(child, 0)
+    assert status == 0
+    print("both closed")
+else:
+    os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_of_a_fork_calls_and_closes_by_itself():
+    run = subprocess.run(  # noqa: S603  # our own interpreter and program
+        [sys.executable, "-c", FORKING], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.stdout.splitlines()[-1:] == ["both closed"], run.stderr
 
 
 def test_closing_on_an_event_loop_says_which_way_to_close():

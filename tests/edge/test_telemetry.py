@@ -22,9 +22,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import NoOpTracer, SpanKind, StatusCode
 from prometheus_client import CollectorRegistry, generate_latest
 
+from failover.adapters.seam import Answer
 from failover.core.events import CallEnded, CallStarted, InjectionStarted, TargetRetired
 from failover.core.failures import Failure, FailureKind
-from failover.core.vocabulary import Target, Usage
+from failover.core.vocabulary import Operation, Target, Usage
 from failover.errors import CallError
 from failover.router import Router
 from failover.telemetry import instrument, log_events
@@ -33,12 +34,15 @@ from failover.telemetry.meters import Meters
 from failover.telemetry.observer import Observer
 from tests.edge.scripted import (
     HELLO,
+    Fate,
     ScriptedAdapter,
     answers,
     config,
     fails,
     hangs,
+    heard,
     in_virtual_time,
+    named,
     raises,
     router,
     stop,
@@ -300,6 +304,91 @@ async def test_a_plain_function_is_an_operation_of_its_own_without_a_model():
     assert "gen_ai.request.model" not in span.attributes
 
 
+@pytest.mark.parametrize(
+    ("operation", "name"),
+    [
+        (Operation.COMPLETION, "chat"),
+        (Operation.RESPONSES, "chat"),
+        (Operation.EMBEDDING, "embeddings"),
+        (Operation.IMAGE_GENERATION, "image_generation"),
+        (Operation.TRANSCRIPTION, "transcription"),
+        (Operation.SPEECH, "speech"),
+        (Operation.RERANK, "rerank"),
+        (Operation.MODERATION, "moderation"),
+    ],
+)
+@in_virtual_time
+async def test_spans_and_metrics_say_what_was_asked_for(operation, name):
+    service = router(ScriptedAdapter(gpt=answers()), "gpt")
+    told = told_of(service)
+    arguments = {"speech": ("hello", "alloy"), "rerank": ("hello", ["one"]), "completion": (HELLO,)}
+    await getattr(service, f"a{operation}")("chat", *arguments.get(operation, ("hello",)))
+    assert told.span(f"{name} gpt").attributes["gen_ai.operation.name"] == name
+    assert told.span("call chat").attributes["failover.operation"] == operation
+    assert told.counts("failover.calls", "gen_ai.operation.name") == {(name,): 1}
+
+
+@in_virtual_time
+async def test_a_doubt_is_an_event_of_the_attempt_that_it_is_about():
+    doubt = Failure(FailureKind.WRONG_MODEL, code="gpt-mini")
+    doubted = Fate(((1.0, Answer("hello", USAGE, (doubt,))),))
+    service = router(ScriptedAdapter(gpt=doubted), "gpt")
+    told = told_of(service)
+    await service.acompletion("chat", HELLO)
+    span = told.span("chat gpt")
+    (event,) = span.events
+    assert (event.name, dict(event.attributes or {})) == (
+        "failover.reply_doubted",
+        {"failover.failure": "wrong_model", "failover.code": "gpt-mini"},
+    )
+    assert (span.attributes["failover.outcome"], span.status.status_code) == ("success", StatusCode.UNSET)
+
+
+@pytest.mark.parametrize(("gpt_s", "served", "left"), [(50.0, "claude", "gpt"), (2.5, "gpt", "claude")])
+@in_virtual_time
+async def test_the_spans_of_a_hedge_and_of_what_it_hedges_overlap(gpt_s, served, left):
+    usual = [answers(after_s=1.0)] * 40
+    adapter = ScriptedAdapter(gpt=[*usual, answers(after_s=gpt_s)], claude=answers(after_s=2.0))
+    hedge = {"after_quantile": 0.95, "share": 1.0, "usd_share": None}
+    service = router(adapter, "gpt", "claude", hedge=hedge)
+    for _ in usual:
+        await service.acompletion("chat", HELLO)
+    told = told_of(service)
+    await service.acompletion("chat", HELLO)
+    spans = {"gpt": told.span("chat gpt"), "claude": told.span("chat claude")}
+    began = {name: seconds(span)[0] for name, span in spans.items()}
+    ended = {name: seconds(span)[1] for name, span in spans.items()}
+    assert began["gpt"] < began["claude"] < ended["gpt"] == ended["claude"]
+    assert seconds(told.span("call chat")) == (began["gpt"], ended[served])
+    outcomes = {name: span.attributes["failover.outcome"] for name, span in spans.items()}
+    assert outcomes == {served: "success", left: "abandoned"}
+    assert {span.status.status_code for span in told.spans()} == {StatusCode.UNSET}
+    by = ("failover.target", "failover.cause", "failover.outcome")
+    causes = {"gpt": "first", "claude": "hedge"}
+    assert told.counts("failover.attempts", *by) == {
+        (served, causes[served], "success"): 1,
+        (left, causes[left], "abandoned"): 1,
+    }
+    assert told.points("failover.fallbacks") == []
+    assert told.span("call chat").attributes["failover.target"] == served
+
+
+@in_virtual_time
+async def test_who_stands_back_is_told_on_the_call():
+    adapter = ScriptedAdapter(gpt=[fails(OVERLOADED), answers()], claude=answers())
+    breaker = {"failures": 1, "open_s": 10, "ramp_s": 100}
+    service = router(adapter, "gpt", "claude", breaker=breaker)
+    told, events = told_of(service), heard(service)
+    await service.acompletion("chat", HELLO)
+    await asyncio.sleep(30.0)
+    for _ in range(3):
+        await service.acompletion("chat", HELLO)
+    held = [span.attributes["failover.held_back"] for span in told.spans() if span.name == "call chat"]
+    assert held == [event.held_back for event in named(events, "call_started")]
+    assert ("gpt",) in held
+    assert () in held
+
+
 @in_virtual_time
 async def test_no_metric_carries_what_grows_with_the_calls():
     adapter = ScriptedAdapter(gpt=fails(OVERLOADED), claude=answers(usage=USAGE))
@@ -335,7 +424,7 @@ def test_calls_that_never_end_are_forgotten_from_the_oldest_on():
     tracer, meters = told.tracers.get_tracer("x"), Meters(told.meters.get_meter("x"))
     observer = Observer(lambda: service.config, tracer, meters, lambda: MIDNIGHT_NS, most_calls=2)
     for number in range(4):
-        observer(CallStarted(float(number), str(number), "chat", 60.0, ("gpt",), ()))
+        observer(CallStarted(float(number), str(number), "chat", 60.0, ("gpt",), (), (), "completion"))
     for number in range(4):
         observer(CallEnded(9.0, str(number), float(number), "gpt", None, 0, 0))
     calls = [span.attributes for span in told.spans()]

@@ -150,14 +150,16 @@ async def test_a_stream_falls_back_exactly_where_a_whole_reply_does(kind):
 
 
 @in_virtual_time
-async def test_the_responses_api_fails_over_and_offers_no_stream_that_would_not():
+async def test_the_responses_api_fails_over_whole_and_streamed():
     """BerriAI/litellm 28216: no way of asking goes past the loop."""
-    service = router(
-        ScriptedAdapter(gpt=fails(FailureKind.OVERLOADED), claude=answers("hi")), "gpt", "claude"
+    adapter = ScriptedAdapter(
+        gpt=fails(FailureKind.OVERLOADED), claude=[answers("hi"), streams("he", "llo", stop())]
     )
+    service = router(adapter, "gpt", "claude")
     assert (await service.aresponses("chat", "hello")).failover.target == "claude"
-    with pytest.raises(ValueError, match="stream"):
-        await service.aresponses("chat", "hello", stream=True)
+    stream = await service.aresponses("chat", "hello", stream=True)
+    assert [getattr(chunk, "text", chunk) async for chunk in stream] == ["he", "llo", "stop"]
+    assert stream.failover.target == "claude"
 
 
 @in_virtual_time
