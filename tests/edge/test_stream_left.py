@@ -156,6 +156,35 @@ async def test_what_a_provider_says_to_being_left_no_longer_matters():
         await anext(stream)
 
 
+class SlowToClose(ScriptedAdapter):
+    """Its connections take a while to close."""
+
+    async def stream(self, outbound: Outbound) -> AsyncIterator[Piece]:
+        try:
+            async for piece in super().stream(outbound):
+                yield piece
+        finally:
+            await asyncio.sleep(1.0)
+
+
+@pytest.mark.parametrize("reloaded", [False, True])
+@in_virtual_time
+async def test_the_connection_of_a_stream_dropped_in_a_cycle_is_closed_by_one_alone(reloaded):
+    complaints: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, told: complaints.append(told))
+    service = router(SlowToClose(gpt=WHOLE), "gpt")
+    stream: Any = await opened(service)
+    stream.itself = stream
+    if reloaded:
+        service.reload(config("gpt"))
+    del stream
+    gc.collect()
+    await asyncio.sleep(2.0)
+    gc.collect()
+    assert complaints == []
+    assert running_tasks() == {asyncio.current_task()}
+
+
 @in_virtual_time
 async def test_a_stream_dropped_during_a_decision_is_told_after_it():
     deciding, told_inside = False, []
