@@ -144,9 +144,10 @@ class Run:
 
     def leave(self) -> None:
         """The caller goes: nothing runs on."""
-        for command in self.driver.step(self.call, self.parting()):
-            if isinstance(command, Cancel):
-                self.stop(command.attempt)
+        self.driver.step(self.call, self.parting())
+        # Also one that was read to its end, and so succeeded: its connection is open until it is closed.
+        for attempt in tuple(self.attempts):
+            self.stop(attempt)
 
     def answer(self, number: int) -> Answer:
         """The whole reply of an attempt that succeeded."""
