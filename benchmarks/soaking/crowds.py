@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gc
-import itertools
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from random import Random
 from typing import Any
 
@@ -36,7 +36,8 @@ class Crowd:
         self.books = Books("threads", complaints)
         self.called = 0
         self.spent_s = 0.0
-        self._threads = threads
+        self._count = threads
+        self._threads = ThreadPoolExecutor(threads + OPERATORS, "crowd")
         self._seed = seed
         self._adapter = FaultyAdapter(seed)
         self._meddling = threading.Event()
@@ -57,22 +58,21 @@ class Crowd:
         taking = threading.Lock()
         self._meddling.set()
         callers = [
-            threading.Thread(target=self._caller, args=(left, taking, self.called + number), daemon=True)
-            for number in range(self._threads)
+            self._threads.submit(self._caller, left, taking, self.called + number)
+            for number in range(self._count)
         ]
-        operators = [
-            threading.Thread(target=self._operator, args=(self.called + number,), daemon=True)
-            for number in range(OPERATORS)
-        ]
-        for each in itertools.chain(callers, operators):
-            each.start()
-        for each in callers:
-            each.join()
+        operators = [self._threads.submit(self._operator, self.called + each) for each in range(OPERATORS)]
+        wait(callers)
         self._meddling.clear()
-        for each in operators:
-            each.join()
+        for each in [*callers, *operators]:
+            each.result()
         self.called += calls
         self.spent_s += time.perf_counter() - began_s
+
+    def close(self) -> None:
+        """Everybody goes home."""
+        self._threads.shutdown()
+        self.router.close()
 
     def require_rest(self) -> None:
         """Between rounds; streams that were dropped are settled by the thread that sends."""
@@ -182,5 +182,5 @@ def soak_threads(
         memory.sample(crowd.called)
         took_s = time.perf_counter() - began_s
         progress(f"round {number:2}/{rounds}: {crowd.called:9,} calls in {took_s:6.1f} s")
-    crowd.router.close()
+    crowd.close()
     return crowd
