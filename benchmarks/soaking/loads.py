@@ -28,6 +28,7 @@ class Load:
     """What is asked of one router: `streams` is the share of its calls that are streamed.
 
     `share`: of the calls of the others, where each costs far more. `callables`: plain functions serve.
+    `meddles_every`: calls between two things that an operator does; every tenth of those is a reload.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Load:
     callables: bool = False
     sockets: bool = False
     share: float = 1.0
+    meddles_every: int = 40
 
 
 LOADS = (
@@ -65,6 +67,7 @@ LOADS = (
         policy={"stream_recovery": "restart", "deadline_s": 2.0, "first_token_s": 0.8, "idle_s": 0.8},
         sockets=True,
         share=0.05,
+        meddles_every=8,
     ),
 )
 

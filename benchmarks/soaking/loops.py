@@ -22,9 +22,6 @@ from failover.errors import CallError
 HELLO = [{"role": "user", "content": "hello"}]
 CALLERS = 16
 ROUNDS = 25
-MEDDLES_EVERY = 40
-"""Calls between two things that an operator does; every tenth of those is a reload."""
-
 PATIENCE_S = 10.0
 
 
@@ -69,7 +66,7 @@ class Soaked:
 
     async def _caller(self, left: Any) -> None:
         for number in left:
-            if number % MEDDLES_EVERY == 0:
+            if number % self.load.meddles_every == 0:
                 self._meddle()
             await self._call()
 
