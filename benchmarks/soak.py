@@ -151,7 +151,7 @@ def with_exact_memory() -> None:
     """Begin anew without what glibc keeps per thread for later: it counts as used, and fills for minutes."""
     if "GLIBC_TUNABLES" not in os.environ:
         os.environ["GLIBC_TUNABLES"] = "glibc.malloc.tcache_count=0"
-        os.execv(sys.executable, [sys.executable, "-m", "benchmarks.soak", *sys.argv[1:]])  # noqa: S606  ourselves
+        os.execv(sys.executable, [sys.executable, "-m", "benchmarks.soak", *sys.argv[1:]])  # noqa: S606  it starts itself
 
 
 if __name__ == "__main__":
