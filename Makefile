@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup drill test check bench verdicts lock clean
+.PHONY: help setup drill test check bench verdicts soak lock clean
 
 help: ## say what each target does
 	@echo "failover: make <target>"
@@ -50,6 +50,10 @@ bench: $(INSTALLED) ## measure the router beside litellm's, and a simulated day 
 
 verdicts: $(INSTALLED) ## let llmock break everything and judge the router, and litellm's beside it
 	$(BIN)/python -m benchmarks.llmock_verdicts --peer
+
+# Not part of .ci/run: it takes a quarter of an hour. tests/edge/test_soak.py runs a short one.
+soak: $(INSTALLED) ## a million calls and 100,000 from threads, with faults: nothing may be left behind
+	$(BIN)/python -m benchmarks.soak
 
 # Keeps the pins that still fit; `make lock LOCK_FLAGS=--upgrade` takes the newest of everything.
 lock: ## pin every requirement of pyproject.toml with hashes

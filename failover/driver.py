@@ -35,7 +35,9 @@ class Driver:
     """What the calls of one config share.
 
     `lock` is held while a call decides, since threads may share what was learned; `told` is called after
-    each step, outside of the lock.
+    each step, outside of the lock. `reading` holds the streams that are handed on, for all configs of a
+    router: else the garbage collector, finding a dropped one in a cycle, would close its provider's
+    end at the same time as we do.
     """
 
     def __init__(
@@ -44,9 +46,11 @@ class Driver:
         clock: Clock,
         told: Callable[[], None],
         lock: RLock | None = None,
+        reading: set[Run] | None = None,
     ) -> None:
         self.adapter_of = adapter_of
         self.now = clock
+        self.reading: set[Run] = set() if reading is None else reading
         self._told = told
         self._lock = RLock() if lock is None else lock
 
@@ -140,9 +144,10 @@ class Run:
 
     def leave(self) -> None:
         """The caller goes: nothing runs on."""
-        for command in self.driver.step(self.call, self.parting()):
-            if isinstance(command, Cancel):
-                self.stop(command.attempt)
+        self.driver.step(self.call, self.parting())
+        # Also one that was read to its end, and so succeeded: its connection is open until it is closed.
+        for attempt in tuple(self.attempts):
+            self.stop(attempt)
 
     def answer(self, number: int) -> Answer:
         """The whole reply of an attempt that succeeded."""

@@ -23,7 +23,7 @@ from failover.core.learned import Learned
 from failover.core.prices import PriceBook
 from failover.core.strategies import Strategy
 from failover.core.vocabulary import Decision, Operation, Request, Route
-from failover.driver import Driver
+from failover.driver import Driver, Run
 from failover.errands import CallOptions
 from failover.errors import Complaint, ConfigError
 from failover.known_models import with_model_facts
@@ -84,6 +84,7 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
         self._outbox = Outbox()
         self._deliver = self._outbox.deliver
         self._lock = RLock()
+        self._reading: set[Run] = set()
         self._ids = itertools.count(1)
         self._background: Background | None = None
         config = with_strategies(config, self._strategies)
@@ -222,7 +223,7 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
         self, config: Config, routes: Mapping[str, Route], learned: Learned, adapters: AssignedAdapters
     ) -> InForce:
         prices = price_book(config) if self._prices is None else self._prices
-        driver = Driver(adapters.of, self._clock, self._deliver, self._lock)
+        driver = Driver(adapters.of, self._clock, self._deliver, self._lock, self._reading)
         facts = Facts(prices, self._epoch_s)
         return InForce(config, routes, adapters, learned, facts, driver)
 

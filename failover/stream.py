@@ -45,6 +45,8 @@ class Chunks:
             event = StreamEvent("restart", attempt.send.target.name)
             self._ready.append(with_record(attempt.restart_mark(), event))
         self._attempt = attempt
+        if not self._run.call.done:
+            self._run.driver.reading.add(self._run)
         self._gather()
 
     def _gather(self) -> None:
@@ -56,6 +58,7 @@ class Chunks:
         """What the call wants after a message of the attempt that is read; nothing when it goes on."""
         commands = self._run.take_in(message)
         if self._run.call.done:
+            self._run.driver.reading.discard(self._run)
             self._gather()
             self._attempt = None
             self._run.obey(commands)
@@ -104,6 +107,7 @@ class Stream(Chunks):
         """Stop early: the provider's connection is closed, and nobody is blamed."""
         attempt, self._attempt = self._attempt, None
         self._ready.clear()
+        self._run.driver.reading.discard(self._run)
         if not self._run.call.done:
             self._run.driver.step(self._run.call, self._run.parting())
         if attempt is not None:
@@ -118,5 +122,6 @@ class Stream(Chunks):
     def __del__(self) -> None:
         # Dropped without being read: the permit must not stay open for ever. The garbage collector may
         # come in any thread and in the middle of a decision, so the loop settles it when it is free.
+        self._run.driver.reading.discard(self._run)
         if not self._run.call.done and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._run.leave)

@@ -46,6 +46,7 @@ class SyncStream(Chunks):
         """Stop early: the provider's connection is closed, and nobody is blamed."""
         attempt, self._attempt = self._attempt, None
         self._ready.clear()
+        self._run.driver.reading.discard(self._run)
         if not self._run.call.done:
             self._run.driver.step(self._run.call, self._run.parting())
         if attempt is not None:
@@ -59,5 +60,6 @@ class SyncStream(Chunks):
 
     def __del__(self) -> None:
         # As for `Stream`: not here, where the collector may have come in the middle of a decision.
+        self._run.driver.reading.discard(self._run)
         if not self._run.call.done:
             self._run.later()

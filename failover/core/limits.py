@@ -119,6 +119,8 @@ class Limiter:
         """Count on where the target had another config: what it was sent under that counts too."""
         if before.limiter is not None:
             self.log = before.limiter.log
+            # It lets go of the configs before it under which nothing runs: they would pile up.
+            before.limiter.running(before.in_flight)
         self._before = before
 
     def ready_at_s(self, now: float, in_flight: int, load: Load | None = None) -> float:

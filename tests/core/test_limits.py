@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from bisect import bisect_right
 from collections import deque
 from dataclasses import replace
@@ -320,6 +321,18 @@ def test_another_config_does_not_forget_what_was_sent_under_the_last():
     after.acquire(state, 1.0)
     assert not state.eligible(1.0)
     assert state.passed_over(1.0).until_s == 60.0
+
+
+def test_reload_after_reload_keeps_no_more_than_the_last_config_where_nothing_runs():
+    def kept() -> int:
+        gc.collect()
+        return sum(isinstance(each, Limiter) for each in gc.get_objects())
+
+    learned = Story(per_minute(1)).learned
+    before = kept()
+    for requests in range(2, 30):
+        learned = successor(learned, [Story(per_minute(requests)).route], 1.0)
+    assert kept() - before <= 2
 
 
 def test_limits_that_are_new_count_from_then_on():

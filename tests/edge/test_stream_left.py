@@ -105,11 +105,20 @@ async def test_who_leaves_early_blames_nobody_and_closes_the_connection(leave):
     assert running_tasks() == {asyncio.current_task()}
 
 
+class KeepingHold(ScriptedAdapter):
+    """Its streams are known to somebody else too, so that no garbage collector closes them."""
+
+    def stream(self, outbound: Outbound) -> AsyncIterator[Piece]:
+        self.streams = [*getattr(self, "streams", []), super().stream(outbound)]
+        return self.streams[-1]
+
+
 @pytest.mark.parametrize("by", ["aclose", "dropping"])
 @in_virtual_time
 async def test_who_leaves_after_the_finish_reason_had_the_whole_answer(by):
     fate = paced((1.0, "hi"), (0.0, stop(Usage(1000, 100))), (FOR_EVER_S, token("")))
-    service = router(ScriptedAdapter(gpt=fate), "gpt")
+    adapter = KeepingHold(gpt=fate)
+    service = router(adapter, "gpt")
     events = heard(service)
     stream = await opened(service)
     await anext(stream)
@@ -118,8 +127,10 @@ async def test_who_leaves_after_the_finish_reason_had_the_whole_answer(by):
         await stream.aclose()
     del stream
     await asyncio.sleep(0.0)
+    await asyncio.sleep(0.0)
     [ended] = named(events, "attempt_ended")
     assert (ended.outcome, ended.cost_nusd) == (Outcome.SUCCESS, 3_000_000)
+    assert adapter.running == 0
 
 
 @in_virtual_time
@@ -154,6 +165,35 @@ class Grumbling(ScriptedAdapter):
 async def test_what_a_provider_says_to_being_left_no_longer_matters():
     async with await opened(router(Grumbling(gpt=WHOLE), "gpt")) as stream:
         await anext(stream)
+
+
+class SlowToClose(ScriptedAdapter):
+    """Its connections take a while to close."""
+
+    async def stream(self, outbound: Outbound) -> AsyncIterator[Piece]:
+        try:
+            async for piece in super().stream(outbound):
+                yield piece
+        finally:
+            await asyncio.sleep(1.0)
+
+
+@pytest.mark.parametrize("reloaded", [False, True])
+@in_virtual_time
+async def test_the_connection_of_a_stream_dropped_in_a_cycle_is_closed_by_one_alone(reloaded):
+    complaints: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, told: complaints.append(told))
+    service = router(SlowToClose(gpt=WHOLE), "gpt")
+    stream: Any = await opened(service)
+    stream.itself = stream
+    if reloaded:
+        service.reload(config("gpt"))
+    del stream
+    gc.collect()
+    await asyncio.sleep(2.0)
+    gc.collect()
+    assert complaints == []
+    assert running_tasks() == {asyncio.current_task()}
 
 
 @in_virtual_time
