@@ -60,7 +60,7 @@ def test_many_threads_leave_nothing_behind():
 # What the books notice.
 
 
-BEGAN = CallStarted(1.0, "1", "chat", 9.0, ("gpt",), ())
+BEGAN = CallStarted(1.0, "1", "chat", 9.0, ("gpt",), (), (), "completion")
 SENT = AttemptStarted(2.0, "1", 1, "gpt", AttemptCause.FIRST, probe=False, total_limit_s=1.0)
 FAILED = Outcome.FAILURE
 SETTLED = AttemptEnded(3.0, "1", 1, "gpt", FAILED, FAILED, None, None, None, 2.0, None, 0, 0, None)
