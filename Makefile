@@ -45,6 +45,7 @@ check: $(INSTALLED) ## lint, formatting, types, and every line and branch of the
 
 bench: $(INSTALLED) ## measure the router beside litellm's, and a simulated day beside a bare heap
 	$(BIN)/python benchmarks/router.py
+	$(BIN)/python benchmarks/stream.py
 	$(BIN)/python benchmarks/failoverbench.py
 	$(BIN)/python benchmarks/simulate.py
 

@@ -94,9 +94,7 @@ class StreamedAttempt:
     reply, which is assembled at the end.
     """
 
-    def __init__(
-        self, adapter: Adapter, send: Send, outbound: Outbound, clock: Clock, *, holds: bool, whole: bool
-    ) -> None:
+    def __init__(self, adapter: Adapter, send: Send, outbound: Outbound, *, holds: bool, whole: bool) -> None:
         self.send = send
         self.error: BaseException | None = None
         self.answer: Answer | None = None
@@ -106,7 +104,6 @@ class StreamedAttempt:
         self.finish_reason = ""
         self._adapter = adapter
         self._outbound = outbound
-        self._clock = clock
         self._pieces = adapter.stream(outbound)
         self._holds = holds
         self._held: list[Any] = []
@@ -115,7 +112,6 @@ class StreamedAttempt:
         self._headroom: Headroom | None = None
         self._begun = False
         self._said_more_than_text = False
-        self._waited_s = 0.0
         self._watchdog = Watchdog()
 
     async def message(self) -> Message:
@@ -126,23 +122,44 @@ class StreamedAttempt:
                 return message
 
     async def read(self) -> Message | None:
-        """Take in one piece; a message where the call must be told."""
-        piece = await self._next()
-        number = self.send.attempt
-        if isinstance(piece, Failure):
-            await self.close()
-            resumable = self._is_resumable()
-            usage = self.usage or usage_told(self.error)
-            return Failed(number, piece, usage, resumable=resumable, headroom=told_by(self.error))
-        if piece is None:
-            await self.close()
-            return self.ended()
+        """Take in one piece; a message where the call must be told.
+
+        Only waiting for the provider counts against its limits, not the reader's own time.
+        """
+        watchdog = self._watchdog
+        watchdog.begin(min(self._own_limit_s(), self.send.limits.total_s - watchdog.waited_s))
+        try:
+            piece = await self._pieces.__anext__()
+        except StopAsyncIteration:
+            return await self._over()
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or not watchdog.is_late(task):
+                raise
+            return await self._broken(error, self._late())
+        except Exception as error:  # noqa: BLE001  # the adapter classifies whatever its client raises
+            late = self._late() if watchdog.rang else None
+            return await self._broken(error, late or self._adapter.classify(self.send.target, error))
+        finally:
+            watchdog.end()
         self._keep(piece)
-        if piece.has_token and not self._begun:
-            self._begun = True
-            doubts, self._doubts = self._doubts, ()
-            return FirstToken(number, bool(self._held), doubts, self._headroom)
-        return None
+        if self._begun or not piece.has_token:
+            return None
+        self._begun = True
+        doubts, self._doubts = self._doubts, ()
+        return FirstToken(self.send.attempt, bool(self._held), doubts, self._headroom)
+
+    async def _over(self) -> Message:
+        if not self.finish_reason:
+            return await self._broken(None, Failure(FailureKind.TRUNCATED_STREAM))
+        await self.close()
+        return self.ended()
+
+    async def _broken(self, error: BaseException | None, failure: Failure) -> Message:
+        self.error = error
+        await self.close()
+        usage, resumable = self.usage or usage_told(error), self._is_resumable()
+        return Failed(self.send.attempt, failure, usage, resumable=resumable, headroom=told_by(error))
 
     def ended(self) -> Message:
         """The answer is complete: what was held goes on."""
@@ -194,30 +211,13 @@ class StreamedAttempt:
         if piece.text:
             self.text.append(piece.text)
 
-    async def _next(self) -> Piece | Failure | None:
-        """The next piece, what broke, or None at the end of a whole answer.
-
-        Only waiting for the provider counts against its limits, not the reader's own time.
-        """
-        limit_s, phase = self._limit()
-        began_s = self._clock()
-        try:
-            return await self._watchdog.wait(anext(self._pieces), limit_s)
-        except StopAsyncIteration:
-            return None if self.finish_reason else Failure(FailureKind.TRUNCATED_STREAM)
-        except Exception as error:  # noqa: BLE001  # the adapter classifies whatever its client raises
-            self.error = error
-            if self._watchdog.rang:
-                return Failure(FailureKind.TIMEOUT, phase=phase)
-            return self._adapter.classify(self.send.target, error)
-        finally:
-            self._waited_s += self._clock() - began_s
-
-    def _limit(self) -> tuple[float, Phase]:
+    def _own_limit_s(self) -> float:
+        """How long the next piece may take, whatever is left of the attempt's time."""
         limits = self.send.limits
-        left_s = limits.total_s - self._waited_s
-        if self._begun:
-            own_s, phase = limits.idle_s, Phase.IDLE
-        else:
-            own_s, phase = limits.first_token_s - self._waited_s, Phase.FIRST_TOKEN
-        return (own_s, phase) if own_s <= left_s else (left_s, Phase.TOTAL)
+        return limits.idle_s if self._begun else limits.first_token_s - self._watchdog.waited_s
+
+    def _late(self) -> Failure:
+        """Which limit ran out: called before the wait is over."""
+        left_s = self.send.limits.total_s - self._watchdog.waited_s
+        phase = Phase.IDLE if self._begun else Phase.FIRST_TOKEN
+        return Failure(FailureKind.TIMEOUT, phase=phase if self._own_limit_s() <= left_s else Phase.TOTAL)

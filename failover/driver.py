@@ -166,7 +166,7 @@ class Run:
             return WholeAttempt(adapter, send, outbound)
         holds = self.call.route.policy.on_unsound_tool_call is OnDoubt.FAIL
         whole = not self.call.request.stream
-        return StreamedAttempt(adapter, send, outbound, self.driver.now, holds=holds, whole=whole)
+        return StreamedAttempt(adapter, send, outbound, holds=holds, whole=whole)
 
     def parting(self) -> Message:
         """An answer that was read to its end is a success, even if the reader left right after it."""

@@ -41,25 +41,18 @@ class Chunks:
         """From now on the chunks of this attempt are handed on."""
         attempt = self._run.attempts[settled.attempt]
         assert isinstance(attempt, StreamedAttempt)  # noqa: S101  # a caller who wants chunks gets a stream
+        self._attempt, self._ready = attempt, attempt.chunks
         if settled.restart:
             event = StreamEvent("restart", attempt.send.target.name)
-            self._ready.append(with_record(attempt.restart_mark(), event))
-        self._attempt = attempt
+            self._ready.appendleft(with_record(attempt.restart_mark(), event))
         if not self._run.call.done:
             self._run.driver.reading.add(self._run)
-        self._gather()
-
-    def _gather(self) -> None:
-        if self._attempt is not None:
-            self._ready.extend(self._attempt.chunks)
-            self._attempt.chunks.clear()
 
     def _reported(self, message: Message) -> Commands:
         """What the call wants after a message of the attempt that is read; nothing when it goes on."""
         commands = self._run.take_in(message)
         if self._run.call.done:
             self._run.driver.reading.discard(self._run)
-            self._gather()
             self._attempt = None
             self._run.obey(commands)
             return ()
@@ -93,9 +86,7 @@ class Stream(Chunks):
                 raise StopAsyncIteration
             try:
                 message = await attempt.read()
-                self._gather()
-                commands = () if message is None else self._reported(message)
-                if commands:
+                if message is not None and (commands := self._reported(message)):
                     self._attempt = None
                     self._settle(await self._run.until_settled(commands))
             except BaseException:

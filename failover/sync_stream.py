@@ -32,9 +32,7 @@ class SyncStream(Chunks):
                 raise StopIteration
             try:
                 message = self._run.result(attempt.read())
-                self._gather()
-                commands = () if message is None else self._reported(message)
-                if commands:
+                if message is not None and (commands := self._reported(message)):
                     self._attempt = None
                     self._settle(self._run.until_settled(commands))
             except BaseException:

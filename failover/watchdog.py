@@ -7,45 +7,48 @@ because the wait that set it is long over, it is set anew for the wait of the mo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from typing import TypeVar
-
-Result = TypeVar("Result")
 
 
 class Watchdog:
-    """Belongs to the loop on which it first waits. `close` it when nothing is waited for any more.
+    """Watches one task's waits, between `begin` and `end`; belongs to the loop on which it first does.
 
-    `rang`: the last wait was too long, whatever came of it.
+    Too long a wait is cancelled; `is_late` then tells whether that cancellation was ours. `waited_s` adds
+    up all waits. `close` it when nothing is waited for any more: no timer is left behind.
     """
 
-    __slots__ = ("_due_s", "_task", "_timer", "rang")
+    __slots__ = ("_began_s", "_cancelled_before", "_due_s", "_loop", "_task", "_timer", "rang", "waited_s")
 
     def __init__(self) -> None:
+        self.waited_s = 0.0
+        self.rang = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[object] | None = None
-        self._due_s = 0.0
-        self.rang = False
+        self._began_s = self._due_s = 0.0
+        self._cancelled_before = 0
 
-    async def wait(self, awaited: Awaitable[Result], limit_s: float) -> Result:
-        """What is awaited, or `TimeoutError` after `limit_s`. A cancellation from outside stays one."""
-        loop = asyncio.get_running_loop()
-        task = asyncio.current_task()
+    def begin(self, limit_s: float) -> None:
+        """The running task waits from now on, at most so long."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        self._task = task = asyncio.current_task()
         assert task is not None  # noqa: S101  # a coroutine on a loop runs in a task
-        self._due_s = loop.time() + max(0.0, limit_s)
+        self._began_s = now = self._loop.time()
+        self._due_s = now + limit_s if limit_s > 0.0 else now
+        self._cancelled_before = task.cancelling()
         self.rang = False
-        self._task = task
         if self._timer is None or self._timer.when() > self._due_s:
-            self._set(loop)
-        cancelled_before = task.cancelling()
-        try:
-            return await awaited
-        except asyncio.CancelledError as error:
-            if self.rang and task.uncancel() <= cancelled_before:
-                raise TimeoutError from error
-            raise
-        finally:
-            self._task = None
+            self._set(self._loop)
+
+    def end(self) -> None:
+        """The wait is over, whatever came of it."""
+        self._task = None
+        if self._loop is not None:
+            self.waited_s += self._loop.time() - self._began_s
+
+    def is_late(self, task: asyncio.Task[object]) -> bool:
+        """Whether a cancellation that `task` met was ours, and nobody else's: then it is taken back."""
+        return self.rang and task.uncancel() <= self._cancelled_before
 
     def close(self) -> None:
         """No timer is left behind."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from failover.adapters.answers import Fault, fault_in_answer
@@ -39,6 +40,7 @@ def failure_of(evidence: Evidence, now_wall_s: float = 0.0) -> Failure:
         retry_after_s=waiting_s(evidence.headers, evidence.body, now_wall_s),
         phase=Phase.TOTAL if kind is FailureKind.TIMEOUT else None,
         parameter=evidence.parameter if kind is FailureKind.UNSUPPORTED_PARAMETER else "",
+        may_retry=evidence.headers.get("x-should-retry", "").strip().lower() != "false",
     )
 
 
@@ -51,7 +53,7 @@ def _inside_an_answer(provider: str, reply: WireReply, fault: Fault, now_wall_s:
     found = failure_of(evidence, now_wall_s)
     unspecific = found.kind is FailureKind.SERVER_ERROR
     kind = FailureKind.TRUNCATED_STREAM if fault.streamed and unspecific else found.kind
-    return Failure(kind, reply.status, found.code, found.retry_after_s, found.phase, found.parameter)
+    return replace(found, kind=kind, status=reply.status)
 
 
 def _own_status(error: Any) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from failover.adapters.continuation import Continuation, beginning
@@ -12,6 +14,8 @@ from failover.adapters.transport import Exchange
 from failover.core.failures import Failure
 from failover.core.headroom import Headroom
 from failover.core.vocabulary import Operation
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class PieceReader:
@@ -27,27 +31,30 @@ class PieceReader:
 
     def piece(self, chunk: Any) -> Piece:
         """What is in a chunk; the chunk itself stays as it is, but for text that is said a second time."""
-        content, text, called, finish_reason = False, "", False, ""
+        content, text, called, finish_reason = None, "", False, ""
         for choice in chunk.choices:
             delta = choice.delta
-            text += _held(delta, "content") or ""
-            calls = _held(delta, "tool_calls")
+            # As `_held`, for three fields at once: there are thousands of chunks.
+            has, more = delta.__dict__, delta.__pydantic_extra__ or _NOTHING
+            text += more.get("content") or has.get("content") or ""
+            calls = more.get("tool_calls") or has.get("tool_calls")
             if calls:
                 called = True
                 self._tool_calls.take_in(choice.index, calls)
-            content = content or bool(_held(delta, "reasoning_content"))
+            content = content or has.get("reasoning_content") or more.get("reasoning_content")
             finish_reason = finish_reason or choice.finish_reason or ""
         if self._continuation is not None and (text or finish_reason):
             text = self._continued(chunk, text, ended=bool(finish_reason))
+        usage = _held(chunk, "usage")
         return Piece(
             chunk,
-            has_token=bool(text or called or content),
-            text=text,
-            finish_reason=finish_reason,
-            usage=usage_of(_held(chunk, "usage")),
-            tool_call=called,
-            doubts=self._doubts(ended=bool(finish_reason)),
-            headroom=self._taken_headroom(),
+            bool(text or called or content),
+            text,
+            finish_reason,
+            None if usage is None else usage_of(usage),
+            called,
+            () if self._begun and not finish_reason else self._doubts(ended=bool(finish_reason)),
+            None if self._headroom is None else self._taken_headroom(),
         )
 
     def _continued(self, chunk: Any, text: str, *, ended: bool) -> str:

@@ -50,6 +50,14 @@ class StreamWatch:
 
     def feed(self, chunk: bytes) -> None:
         """Look at the next chunk. A marker may be split across two."""
+        if not self._line and _is_one_event(chunk):
+            # As nearly every chunk is: no marker reaches into it, or out of it.
+            self._tail = b""
+            if b'"error"' in chunk:
+                self.doubtful = True
+            if not (self.ended or b'_reason":null' in chunk or b'_reason": null' in chunk):
+                self._look_for_end(chunk)
+            return
         window = self._tail + chunk
         if not self.ended:
             self._look_for_end(window)
@@ -59,9 +67,9 @@ class StreamWatch:
         if b"\n" not in chunk:
             self._line += chunk
             return
-        *lines, self._line = (self._line + chunk).split(b"\n")
+        *lines, self._line = (self._line + chunk if self._line else chunk).split(b"\n")
         for line in lines:
-            if line.startswith(b"data: {") and not line.rstrip().endswith(b"}"):
+            if line and line.startswith(b"data: {") and not line.rstrip().endswith(b"}"):
                 self.broken = self.doubtful = True
 
     def _look_for_end(self, window: bytes) -> None:
@@ -73,3 +81,9 @@ class StreamWatch:
             self.doubtful = self.doubtful or (reason is not None and reason.lower() not in _ORDINARY)
         elif done_at >= 0:
             self.ended = True
+
+
+def _is_one_event(chunk: bytes) -> bool:
+    """Whether it is one server-sent event with its JSON, whole."""
+    whole = chunk.startswith(b"data: {") and chunk.endswith(b"}\n\n")
+    return whole and chunk.find(b"\n") == len(chunk) - 2

@@ -124,7 +124,7 @@ class WatchedStream(httpx.AsyncByteStream):
             async for chunk in self._chunks:
                 if exchange.first_byte_s is None:
                     exchange.first_byte_s = asyncio.get_running_loop().time() - self._started_s
-                exchange.keep(self._decoded(chunk))
+                exchange.keep(chunk if self._decoder is None else self._decoded(chunk))
                 yield chunk
             exchange.over = True
         except Exception as error:
@@ -132,8 +132,7 @@ class WatchedStream(httpx.AsyncByteStream):
             raise
 
     def _decoded(self, chunk: bytes) -> bytes:
-        if self._decoder is None:
-            return chunk
+        assert self._decoder is not None  # noqa: S101  # asked only where there is one
         try:
             return self._decoder.decompress(chunk, MOST_BODY_BYTES)
         except zlib.error:

@@ -151,6 +151,7 @@ def _encoded(outcome: Outcome) -> list[Any]:
         outcome.retry_after_s,
         outcome.phase,
         outcome.parameter,
+        outcome.may_retry,
     ]
 
 
@@ -159,8 +160,8 @@ def _decoded(stored: Any) -> Outcome | None:
     match stored:
         case [int(tokens_in), int(tokens_out)]:
             return Usage(tokens_in, tokens_out)
-        case [kind, status, code, retry_after_s, phase, parameter] if kind in set(FailureKind):
+        case [kind, status, code, retry_after_s, phase, parameter, may_retry] if kind in set(FailureKind):
             read_phase = None if phase is None else Phase(phase)
-            return Failure(FailureKind(kind), status, code, retry_after_s, read_phase, parameter)
+            return Failure(FailureKind(kind), status, code, retry_after_s, read_phase, parameter, may_retry)
         case _:
             return None

@@ -157,7 +157,7 @@ class Candidates:
             self.returns_s.append(now + failure.retry_after_s)
         if disposition.next_target in _SIZES:
             self._floors[disposition.next_target] = _SIZES[disposition.next_target](target)
-        if asked.asks > 1 or disposition.same_target is SameTarget.NEVER:
+        if asked.asks > 1 or not failure.may_retry or disposition.same_target is SameTarget.NEVER:
             asked.retry_at_s = inf
         elif disposition.same_target is SameTarget.ONCE_AT_ONCE:
             asked.at_once = True

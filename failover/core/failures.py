@@ -109,7 +109,8 @@ class Failure:
     """What an attempt observed, classified. It holds no provider prose: that may quote the prompt.
 
     `retry_after_s` is the provider's waiting hint in seconds, in whatever form it came.
-    `phase` is set for timeouts, `parameter` for unsupported parameters.
+    `phase` is set for timeouts, `parameter` for unsupported parameters. `may_retry` False: the provider
+    said not to send this again (`x-should-retry: false`); that it may be sent again is the table's to say.
     """
 
     kind: FailureKind
@@ -118,6 +119,7 @@ class Failure:
     retry_after_s: float | None = None
     phase: Phase | None = None
     parameter: str = ""
+    may_retry: bool = True
 
     @property
     def disposition(self) -> Disposition:

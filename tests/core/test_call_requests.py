@@ -6,8 +6,10 @@ from failover.core.vocabulary import Reason
 from failover.errors import AllTargetsFailedError, RequestRejectedError
 from tests.core.story import (
     BAD_REQUEST,
+    CONNECTION,
     CONTENT_FILTERED,
     CONTEXT_LENGTH,
+    OVERLOADED,
     REQUEST_TOO_LARGE,
     Story,
     target,
@@ -72,3 +74,12 @@ def test_a_filtered_request_falls_back_where_the_route_says_so():
     call = Story("gpt", "claude", on_content_filtered="fallback").call()
     call.sends_to("gpt").fails(CONTENT_FILTERED).sends_to("claude").fails(CONTENT_FILTERED)
     call.raises(RequestRejectedError)
+
+
+def test_who_says_not_to_send_again_is_not_asked_again():
+    """`x-should-retry: false`, as OpenAI and Anthropic send it."""
+    story = Story("gpt")
+    call = story.call().sends_to("gpt").fails(OVERLOADED, may_retry=False)
+    call.raises(AllTargetsFailedError)
+    call = story.call().sends_to("gpt").fails(CONNECTION, may_retry=False)
+    call.raises(AllTargetsFailedError)

@@ -741,3 +741,14 @@ def test_any_reply_is_a_success_or_exactly_one_failure(status, named, body, prov
 def test_every_row_of_the_table_can_decide():
     """A row with neither status nor evidence would swallow all that follow it."""
     assert all(rule.statuses or rule.codes or rule.says or rule.shows for rule in REFUSALS)
+
+
+@pytest.mark.parametrize(
+    ("told", "may_retry"), [("false", False), ("true", True), ("", True), ("junk", True)]
+)
+def test_who_says_not_to_send_again_is_heard(told: str, *, may_retry: bool) -> None:
+    """OpenAI and Anthropic send the header with some refusals; their SDKs obey it."""
+    reply = WireReply(503, {"x-should-retry": told}, b"{}")
+    failure = classify_reply("openai", reply)
+    assert failure is not None
+    assert failure.may_retry is may_retry
