@@ -126,8 +126,10 @@ class StreamedAttempt:
 
         Only waiting for the provider counts against its limits, not the reader's own time.
         """
-        watchdog = self._watchdog
-        watchdog.begin(min(self._own_limit_s(), self.send.limits.total_s - watchdog.waited_s))
+        watchdog, limits = self._watchdog, self.send.limits
+        waited_s = watchdog.waited_s
+        own_s = limits.idle_s if self._begun else limits.first_token_s - waited_s
+        watchdog.begin(min(own_s, limits.total_s - waited_s))
         try:
             piece = await self._pieces.__anext__()
         except StopAsyncIteration:
@@ -136,9 +138,9 @@ class StreamedAttempt:
             task = asyncio.current_task()
             if task is None or not watchdog.is_late(task):
                 raise
-            return await self._broken(error, self._late())
+            return await self._broken(error, self._late(own_s))
         except Exception as error:  # noqa: BLE001  # the adapter classifies whatever its client raises
-            late = self._late() if watchdog.rang else None
+            late = self._late(own_s) if watchdog.rang else None
             return await self._broken(error, late or self._adapter.classify(self.send.target, error))
         finally:
             watchdog.end()
@@ -192,8 +194,10 @@ class StreamedAttempt:
         return chat and bool(self.text) and not self._said_more_than_text
 
     def _keep(self, piece: Piece) -> None:
-        self.finish_reason = piece.finish_reason or self.finish_reason
-        self.usage = piece.usage or self.usage
+        if piece.finish_reason:
+            self.finish_reason = piece.finish_reason
+        if piece.usage is not None:
+            self.usage = piece.usage
         if piece.doubts:
             self._doubts += piece.doubts
         if piece.headroom is not None:
@@ -211,13 +215,8 @@ class StreamedAttempt:
         if piece.text:
             self.text.append(piece.text)
 
-    def _own_limit_s(self) -> float:
-        """How long the next piece may take, whatever is left of the attempt's time."""
-        limits = self.send.limits
-        return limits.idle_s if self._begun else limits.first_token_s - self._watchdog.waited_s
-
-    def _late(self) -> Failure:
-        """Which limit ran out: called before the wait is over."""
+    def _late(self, own_s: float) -> Failure:
+        """Which limit ran out: the piece's own, or the attempt's. Called before the wait is over."""
         left_s = self.send.limits.total_s - self._watchdog.waited_s
         phase = Phase.IDLE if self._begun else Phase.FIRST_TOKEN
-        return Failure(FailureKind.TIMEOUT, phase=phase if self._own_limit_s() <= left_s else Phase.TOTAL)
+        return Failure(FailureKind.TIMEOUT, phase=phase if own_s <= left_s else Phase.TOTAL)

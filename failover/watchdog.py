@@ -29,16 +29,17 @@ class Watchdog:
 
     def begin(self, limit_s: float) -> None:
         """The running task waits from now on, at most so long."""
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-        self._task = task = asyncio.current_task()
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
+        self._task = task = asyncio.current_task(loop)
         assert task is not None  # noqa: S101  # a coroutine on a loop runs in a task
-        self._began_s = now = self._loop.time()
+        self._began_s = now = loop.time()
         self._due_s = now + limit_s if limit_s > 0.0 else now
         self._cancelled_before = task.cancelling()
         self.rang = False
         if self._timer is None or self._timer.when() > self._due_s:
-            self._set(self._loop)
+            self._set(loop)
 
     def end(self) -> None:
         """The wait is over, whatever came of it."""

@@ -32,20 +32,26 @@ class PieceReader:
     def piece(self, chunk: Any) -> Piece:
         """What is in a chunk; the chunk itself stays as it is, but for text that is said a second time."""
         content, text, called, finish_reason = None, "", False, ""
-        for choice in chunk.choices:
-            delta = choice.delta
-            # As `_held`, for three fields at once: there are thousands of chunks.
+        # Past pydantic, which looks everywhere for what a chunk has not; litellm's fields lie in both places.
+        fields = chunk.__dict__
+        for choice in fields["choices"]:
+            chosen = choice.__pydantic_extra__ or choice.__dict__
+            delta = chosen.get("delta")
+            delta = choice.delta if delta is None else delta
             has, more = delta.__dict__, delta.__pydantic_extra__ or _NOTHING
-            text += more.get("content") or has.get("content") or ""
+            said = more.get("content") or has.get("content")
+            if said:
+                text = text + said if text else said
             calls = more.get("tool_calls") or has.get("tool_calls")
             if calls:
                 called = True
                 self._tool_calls.take_in(choice.index, calls)
             content = content or has.get("reasoning_content") or more.get("reasoning_content")
-            finish_reason = finish_reason or choice.finish_reason or ""
+            ended = chosen.get("finish_reason") or choice.__dict__.get("finish_reason")
+            finish_reason = finish_reason or ended or ""
         if self._continuation is not None and (text or finish_reason):
             text = self._continued(chunk, text, ended=bool(finish_reason))
-        usage = _held(chunk, "usage")
+        usage = fields.get("usage") or (chunk.__pydantic_extra__ or _NOTHING).get("usage")
         return Piece(
             chunk,
             bool(text or called or content),
@@ -98,11 +104,3 @@ def _continuation(outbound: Outbound) -> Continuation | None:
     if not outbound.prefill:
         return None
     return Continuation(beginning(outbound.payload, outbound.prefill))
-
-
-def _held(model: Any, name: str) -> Any:
-    """A field of a pydantic model, declared or not. What a chunk has not is slow to ask pydantic for."""
-    extra = model.__pydantic_extra__
-    if extra and name in extra:
-        return extra[name]
-    return model.__dict__.get(name)

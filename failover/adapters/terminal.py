@@ -50,8 +50,13 @@ class StreamWatch:
 
     def feed(self, chunk: bytes) -> None:
         """Look at the next chunk. A marker may be split across two."""
-        if not self._line and _is_one_event(chunk):
-            # As nearly every chunk is: no marker reaches into it, or out of it.
+        if (
+            not self._line
+            and chunk.endswith(b"}\n\n")
+            and chunk.startswith(b"data: {")
+            and chunk.find(b"\n") == len(chunk) - 2
+        ):
+            # One whole event, as nearly every chunk is: no marker reaches into it, or out of it.
             self._tail = b""
             if b'"error"' in chunk:
                 self.doubtful = True
@@ -81,9 +86,3 @@ class StreamWatch:
             self.doubtful = self.doubtful or (reason is not None and reason.lower() not in _ORDINARY)
         elif done_at >= 0:
             self.ended = True
-
-
-def _is_one_event(chunk: bytes) -> bool:
-    """Whether it is one server-sent event with its JSON, whole."""
-    whole = chunk.startswith(b"data: {") and chunk.endswith(b"}\n\n")
-    return whole and chunk.find(b"\n") == len(chunk) - 2

@@ -119,12 +119,12 @@ class WatchedStream(httpx.AsyncByteStream):
             exchange.watch = StreamWatch()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        exchange = self._exchange
+        exchange, decoder = self._exchange, self._decoder
         try:
             async for chunk in self._chunks:
                 if exchange.first_byte_s is None:
                     exchange.first_byte_s = asyncio.get_running_loop().time() - self._started_s
-                exchange.keep(chunk if self._decoder is None else self._decoded(chunk))
+                exchange.keep(chunk if decoder is None else self._decoded(chunk))
                 yield chunk
             exchange.over = True
         except Exception as error:
