@@ -1,4 +1,4 @@
-"""Ten routers under ten loads in one process, and one router under many threads: nothing may be left behind.
+"""Ten routers under ten loads, one more over sockets, one under many threads: nothing may be left behind.
 
 Usage: python -m benchmarks.soak [--calls N] [--routers N] [--threads N] [--seed N] [loops|threads]...
 Random faults, cancellations, reloads and an operator's meddling. Between rounds every permit must be
@@ -129,7 +129,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: both")
     parser.add_argument("--calls", type=int, default=100_000, help="per router, and for all threads together")
-    parser.add_argument("--routers", type=int, default=10)
+    parser.add_argument("--routers", type=int, default=len(LOADS))
     parser.add_argument("--threads", type=int, default=32)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()

@@ -60,6 +60,7 @@ LOADS = (
     ),
     Load("own strategy, limits", targets=5, tiers=2, strategy="own", streams=0.4, limits=True),
     Load("plain functions, tiny deadlines", callables=True, policy={"deadline_s": 0.02, "hedge": HEDGE}),
+    Load("few targets, default policy", targets=2, streams=0.5),
     Load(
         "litellm over sockets",
         targets=3,

@@ -134,12 +134,8 @@ async def settled(both: Both) -> None:
         pytest.param(resets(), "fail", 600, id="reset-fail"),
         pytest.param(hangs(), "wait", 600, id="silent-wait"),
         pytest.param(hangs(), "fail", 600, id="silent-fail"),
-        pytest.param(
-            refuses(429),
-            "wait",
-            300,
-            id="rate-limited-wait",
-        ),
+        pytest.param(refuses(429), "wait", 300, id="rate-limited-wait"),
+        pytest.param(refuses(429, retry_after="2"), "wait", 300, id="rate-limited-with-a-hint-wait"),
         pytest.param(refuses(429), "fail", 600, id="rate-limited-fail"),
     ],
 )
