@@ -147,9 +147,17 @@ def _resets_s(headers: Mapping[str, str], now_s: float | None) -> float | None:
         wait
         for name, value in headers.items()
         if "ratelimit" in name and "remaining" in name and number_of(value) == 0
-        if (wait := reset_s(headers.get(name.replace("remaining", "reset"), ""), now_s)) is not None
+        if (wait := _reset_beside_s(headers, name, now_s)) is not None
     ]
     return max(waits, default=None)
+
+
+def _reset_beside_s(headers: Mapping[str, str], name: str, now_s: float | None) -> float | None:
+    text = headers.get(name.replace("remaining", "reset"), "")
+    wait_s = reset_s(text, now_s)
+    # Who tells a renewal period in seconds (Azure OpenAI) tells plain resets in milliseconds.
+    in_milliseconds = name.replace("remaining", "renewalperiod") in headers and number_of(text) == wait_s
+    return wait_s / 1000 if wait_s is not None and in_milliseconds else wait_s
 
 
 def reset_s(text: str, now_s: float | None) -> float | None:

@@ -164,3 +164,14 @@ values = st.recursive(
 def test_any_input_gives_a_sane_wait_or_none(headers, body, now_wall_s):
     found = waiting_s(headers, body, now_wall_s)
     assert found is None or (math.isfinite(found) and 0 <= found <= LONGEST_S)
+
+
+def test_azure_tells_resets_in_milliseconds_beside_its_renewal_period():
+    headers = {
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-reset-requests": "1500",
+        "x-ratelimit-renewalperiod-requests": "60",
+    }
+    assert waiting_s(headers, None) == 1.5
+    del headers["x-ratelimit-renewalperiod-requests"]
+    assert waiting_s(headers, None) == 1500.0
