@@ -36,6 +36,9 @@ def options(
     replay_safe: bool = True,
 ) -> CallOptions:
     """The options as callers write them; raises `ValueError` for a delivery that is none."""
+    if delivery is not None and delivery not in set(Delivery):
+        known = " or ".join(repr(each.value) for each in Delivery)
+        raise ValueError(f"delivery must be {known}, not {delivery!r}")
     return CallOptions(deadline_s, stream, None if delivery is None else Delivery(delivery), replay_safe)
 
 

@@ -107,7 +107,7 @@ async def test_an_answer_held_back_stalls_at_its_idle_limit():
 
 async def test_a_delivery_that_is_none_is_refused():
     service = Router.from_dict(config("gpt"), adapter=ScriptedAdapter(gpt=WHOLE))
-    with pytest.raises(ValueError, match="later"):
+    with pytest.raises(ValueError, match="delivery must be 'live' or 'whole', not 'later'"):
         await service.acompletion("chat", HELLO, stream=True, delivery="later")
 
 
