@@ -90,7 +90,7 @@ class StreamedAttempt:
     """A send whose reply comes in pieces, under its limits.
 
     `chunks` are the values to hand on, `text` what text is in those so far. A tool call is held until
-    it is whole (`holds_tool_calls`), since nobody can act on half of one. `whole`: the caller wants one
+    it is whole (`holds`), since nobody can act on half of one. `whole`: the caller wants one
     reply, which is assembled at the end.
     """
 

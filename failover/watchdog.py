@@ -16,11 +16,22 @@ class Watchdog:
     up all waits. `close` it when nothing is waited for any more: no timer is left behind.
     """
 
-    __slots__ = ("_began_s", "_cancelled_before", "_due_s", "_loop", "_task", "_timer", "rang", "waited_s")
+    __slots__ = (
+        "_began_s",
+        "_cancelled_before",
+        "_due_s",
+        "_loop",
+        "_taken_back",
+        "_task",
+        "_timer",
+        "rang",
+        "waited_s",
+    )
 
     def __init__(self) -> None:
         self.waited_s = 0.0
         self.rang = False
+        self._taken_back = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[object] | None = None
@@ -37,19 +48,24 @@ class Watchdog:
         self._began_s = now = loop.time()
         self._due_s = now + limit_s if limit_s > 0.0 else now
         self._cancelled_before = task.cancelling()
-        self.rang = False
+        self.rang = self._taken_back = False
         if self._timer is None or self._timer.when() > self._due_s:
             self._set(loop)
 
     def end(self) -> None:
-        """The wait is over, whatever came of it."""
-        self._task = None
+        """The wait is over, whatever came of it: a cancellation of ours does not outlive it."""
+        task, self._task = self._task, None
+        if self.rang and task is not None and not self._taken_back:
+            task.uncancel()  # what was awaited made something else of it
         if self._loop is not None:
             self.waited_s += self._loop.time() - self._began_s
 
     def is_late(self, task: asyncio.Task[object]) -> bool:
         """Whether a cancellation that `task` met was ours, and nobody else's: then it is taken back."""
-        return self.rang and task.uncancel() <= self._cancelled_before
+        if not self.rang:
+            return False
+        self._taken_back = True
+        return task.uncancel() <= self._cancelled_before
 
     def close(self) -> None:
         """No timer is left behind."""

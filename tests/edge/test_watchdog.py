@@ -94,6 +94,27 @@ async def test_a_limit_around_it_keeps_its_own_timeout():
     assert await within(dog, 1.0, 5.0) == "done"
 
 
+async def _resetting() -> None:
+    try:
+        await asyncio.sleep(9.0)
+    except asyncio.CancelledError:
+        raise ConnectionResetError from None
+
+
+@in_virtual_time
+async def test_a_cancellation_of_ours_does_not_outlive_its_wait():
+    """A client may make an error of its own of it: whoever waits outside must not find it afterwards."""
+    dog = Watchdog()
+    task = asyncio.current_task()
+    assert task is not None
+    for _ in range(2):
+        dog.begin(1.0)
+        with pytest.raises(ConnectionResetError):
+            await _resetting()
+        dog.end()
+        assert (dog.rang, task.cancelling()) == (True, 0)
+
+
 @in_virtual_time
 async def test_a_closed_watchdog_leaves_no_timer():
     dog = Watchdog()
