@@ -5,23 +5,23 @@ from __future__ import annotations
 import shlex
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from failover.adapters.playable import why_unplayable
 from failover.cassettes.episodes import load_folder
-from failover.chaos.chance import Chance
-from failover.chaos.journal import Journal
-from failover.chaos.judge import Judge
-from failover.chaos.oracle import Oracle
-from failover.chaos.outcomes import Outcomes
-from failover.chaos.repertoire import Source, Successes, repertoire
-from failover.chaos.replay import Replay
+from failover.chaos.judging.journal import Journal
+from failover.chaos.judging.judge import Judge
+from failover.chaos.judging.oracle import Oracle
+from failover.chaos.judging.verdict import DrillFacts, Verdict, compose
+from failover.chaos.modes.outcomes import Outcomes
+from failover.chaos.modes.replay import Replay
+from failover.chaos.modes.simulation import Simulation
 from failover.chaos.scenario import Scenario
-from failover.chaos.simulation import Simulation
-from failover.chaos.verdict import DrillFacts, Verdict, compose
 from failover.chaos.workload import Size
-from failover.chaos.world import START_EPOCH_S, World
+from failover.chaos.world.chance import Chance
+from failover.chaos.world.repertoire import Source, Successes, repertoire
+from failover.chaos.world.world import START_EPOCH_S, World
 from failover.config import Config, load_config
 from failover.core.decide import Facts
 from failover.core.events import Event, InjectionEnded, InjectionStarted, PriceInForce
@@ -48,11 +48,13 @@ def run_drill(
     config: Path | None = None,
     cassettes: Path | None = None,
     journal: Path | None = None,
+    listeners: Sequence[object] = (),
 ) -> Verdict:
     """Run `scenario` in `mode` (`simulate` or `replay`) and judge it.
 
     `config` and `cassettes` go before what the scenario names; `journal` is a file to write the
-    events to. Raises `ConfigError`, `CassetteError`, `SkippedDrill`.
+    events to. `listeners` see the events as the judge does: by methods named after them. Raises
+    `ConfigError`, `CassetteError`, `SkippedDrill`.
     """
     began_s = time.perf_counter()
     loaded = with_model_facts(load_config(config or scenario.config_path))
@@ -64,7 +66,7 @@ def run_drill(
     prices = price_book(loaded)
     tokens_out = TOKENS_OUT_NOMINAL if workload.tokens_out is None else workload.tokens_out
     world = World(Chance(seed), route.targets(), answers, scenario.injections, prices, tokens_out)
-    judge = Judge(scenario, route)
+    judge = Judge(scenario, route, listeners)
     outcomes = Outcomes(stream=workload.stream)
     oracle = Oracle(world, outcomes, route)
     try:

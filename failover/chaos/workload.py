@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import log
 
 from failover.adapters.wire import WireReply
-from failover.chaos.chance import Chance
 from failover.chaos.scenario import Arrivals, Workload
-from failover.chaos.usage_shapes import with_usage
+from failover.chaos.world.chance import Chance
+from failover.chaos.world.usage_shapes import with_usage
 from failover.core.vocabulary import Request
 from failover.needs import needs_of
 from failover.tokens import CHARACTERS_PER_TOKEN, tokens_in

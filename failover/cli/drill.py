@@ -22,8 +22,8 @@ from failover.errors import CassetteError, ConfigError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from failover.chaos.judging.verdict import Refused, Skipped, Verdict
     from failover.chaos.scenario import Scenario
-    from failover.chaos.verdict import Refused, Skipped, Verdict
 
 _FILE = click.Path(path_type=Path, allow_dash=True, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -126,7 +126,7 @@ def _drill_all(asked: Asked, reached: Reached, interruption: Interruption) -> No
 
 def _drill(scenario: Scenario, which: str, asked: Asked, reached: Reached, console: Console) -> None:
     from failover.chaos.drill import SkippedDrill
-    from failover.chaos.verdict import Conclusion, Refused, Skipped
+    from failover.chaos.judging.verdict import Conclusion, Refused, Skipped
     from failover.report.terminal import print_skipped, print_verdict
 
     try:
@@ -220,7 +220,7 @@ def _write(asked: Asked, reached: Reached) -> bool:
     """Write what was asked for; whether that went well."""
     if asked.json_file is None and asked.junit_file is None:
         return True
-    from failover.chaos.verdict import Refused
+    from failover.chaos.judging.verdict import Refused
     from failover.report.json_report import json_report
     from failover.report.junit import junit_report
 

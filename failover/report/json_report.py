@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from failover.chaos.verdict import Verdict, to_json
+from failover.chaos.judging.verdict import Verdict, to_json
 
 
 def json_report(verdicts: Sequence[Verdict]) -> str:

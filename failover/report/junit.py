@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from failover.chaos.verdict import Conclusion, Refused, Skipped, Verdict
+from failover.chaos.judging.verdict import Conclusion, Refused, Skipped, Verdict
 from failover.report.printable import printable
 
 SUITE = "failover drill"

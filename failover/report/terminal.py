@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from failover.chaos.verdict import Conclusion, Verdict
+from failover.chaos.judging.verdict import Conclusion, Verdict
 from failover.report.printable import printable
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from failover.chaos.verdict import Conclusion, Refused, Skipped, Verdict
+from failover.chaos.judging.verdict import Conclusion, Refused, Skipped, Verdict
 
 
 def totals(verdicts: Sequence[Verdict], skipped: Sequence[Skipped], refused: Sequence[Refused] = ()) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Self
 
-from failover.chaos.invariants import Invariant, InvariantResult
-from failover.chaos.judge import Judge, Judgement
+from failover.chaos.judging.invariants import Invariant, InvariantResult
+from failover.chaos.judging.judge import Judge, Judgement
+from failover.chaos.judging.verdict import DrillFacts, Verdict, compose
 from failover.chaos.scenario import Scenario, ScenarioSection
-from failover.chaos.verdict import DrillFacts, Verdict, compose
 from failover.core.events import (
     AttemptEnded,
     AttemptStarted,

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover.chaos.chance import Chance, Draws
+from failover.chaos.world.chance import Chance, Draws
 from tests.drills.worlds import ROOT
 
 KEYS = st.lists(st.text(min_size=1, max_size=8) | st.integers(), min_size=1, max_size=4).map(tuple)
@@ -27,7 +27,8 @@ def test_equal_keys_give_equal_draws(seed, key) -> None:
 
 
 def test_equal_keys_give_equal_draws_in_any_process() -> None:
-    code = "from failover.chaos.chance import Chance; print(Chance(7).uniform('a', 1), Chance(7).normal('b'))"
+    told_by = "print(Chance(7).uniform('a', 1), Chance(7).normal('b'))"
+    code = f"from failover.chaos.world.chance import Chance; {told_by}"
     told = {
         subprocess.run(  # noqa: S603  our own interpreter and words
             [sys.executable, "-c", code],

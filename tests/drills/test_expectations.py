@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from failover.chaos.expectations import AT_LEAST, AT_MOST, Evidence, judge_expectations
-from failover.chaos.histogram import Quantiles
+from failover.chaos.judging.expectations import AT_LEAST, AT_MOST, Evidence, judge_expectations
+from failover.chaos.judging.histogram import Quantiles
 from failover.chaos.scenario import Expectations
 from tests.drills.journals import OUTAGE, Journal, judged, scenario, weathered
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from failover.adapters.wire import ConnectionFault, WireReply
-from failover.chaos.image import Exchange, Image
 from failover.chaos.injections import Encounter, Injection
 from failover.chaos.scenario import scenario_json_schema
-from failover.chaos.wire_shapes import error_image
+from failover.chaos.world.image import Exchange, Image
+from failover.chaos.world.wire_shapes import error_image
 from failover.core.prices import DatedPrice
 from failover.core.vocabulary import FaultDomain, Target
 from tests.drills.worlds import GPT, ROOT, injection, world

@@ -7,21 +7,21 @@ from dataclasses import replace
 
 import pytest
 
-from failover.chaos.invariants import INVARIANTS
-from failover.chaos.invariants.attempts_within_limit import AttemptsWithinLimit
-from failover.chaos.invariants.base import VIOLATIONS_TOLD
-from failover.chaos.invariants.calls_end_once import CallsEndOnce
-from failover.chaos.invariants.charges_exact import ChargesExact
-from failover.chaos.invariants.deadline_kept import DeadlineKept
-from failover.chaos.invariants.limits_kept import LimitsKept
-from failover.chaos.invariants.open_breaker_respected import OpenBreakerRespected
-from failover.chaos.invariants.permits_settled import PermitsSettled
-from failover.chaos.invariants.preferred_returns import PreferredReturns
-from failover.chaos.invariants.retired_left_alone import RetiredLeftAlone
-from failover.chaos.invariants.retry_after_honoured import RetryAfterHonoured
-from failover.chaos.invariants.retry_allowed import RetryAllowed
-from failover.chaos.invariants.retry_budget_kept import RetryBudgetKept
-from failover.chaos.invariants.truncated_never_served import TruncatedNeverServed
+from failover.chaos.judging.invariants import INVARIANTS
+from failover.chaos.judging.invariants.attempts_within_limit import AttemptsWithinLimit
+from failover.chaos.judging.invariants.base import VIOLATIONS_TOLD
+from failover.chaos.judging.invariants.calls_end_once import CallsEndOnce
+from failover.chaos.judging.invariants.charges_exact import ChargesExact
+from failover.chaos.judging.invariants.deadline_kept import DeadlineKept
+from failover.chaos.judging.invariants.limits_kept import LimitsKept
+from failover.chaos.judging.invariants.open_breaker_respected import OpenBreakerRespected
+from failover.chaos.judging.invariants.permits_settled import PermitsSettled
+from failover.chaos.judging.invariants.preferred_returns import PreferredReturns
+from failover.chaos.judging.invariants.retired_left_alone import RetiredLeftAlone
+from failover.chaos.judging.invariants.retry_after_honoured import RetryAfterHonoured
+from failover.chaos.judging.invariants.retry_allowed import RetryAllowed
+from failover.chaos.judging.invariants.retry_budget_kept import RetryBudgetKept
+from failover.chaos.judging.invariants.truncated_never_served import TruncatedNeverServed
 from failover.core.failures import FailureKind
 from failover.core.policy import BreakerPolicy, RetryBudgetPolicy, StreamRecovery
 from failover.core.vocabulary import Outcome, Route, Target

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover.chaos.histogram import Histogram, Quantiles
+from failover.chaos.judging.histogram import Histogram, Quantiles
 from failover.core.failures import FailureKind
 from failover.core.prices import DatedPrice
 from tests.drills.journals import (

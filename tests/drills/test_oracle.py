@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from failover.chaos import playing
 from failover.chaos.injections import Injection
-from failover.chaos.oracle import Oracle
+from failover.chaos.judging.oracle import Oracle
+from failover.chaos.modes import playing
 from failover.chaos.scenario import Workload
 from failover.chaos.workload import arrivals
-from failover.chaos.world import World
+from failover.chaos.world.world import World
 from failover.core.capabilities import Capabilities, Capability, Needs
 from failover.core.vocabulary import Request, Route
 from tests.drills.worlds import (

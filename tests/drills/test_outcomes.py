@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from failover.adapters.wire import ConnectionFault, WireReply
-from failover.chaos import outcomes as finding_out
-from failover.chaos.image import Image
 from failover.chaos.injections.outage import FAULTS
-from failover.chaos.outcomes import Outcomes, cache_folder
-from failover.chaos.repertoire import Source, repertoire
-from failover.chaos.synthetic import synthetic_success
-from failover.chaos.wire_shapes import error_image
+from failover.chaos.modes import outcomes as finding_out
+from failover.chaos.modes.outcomes import Outcomes, cache_folder
 from failover.chaos.workload import Size
+from failover.chaos.world.image import Image
+from failover.chaos.world.repertoire import Source, repertoire
+from failover.chaos.world.synthetic import synthetic_success
+from failover.chaos.world.wire_shapes import error_image
 from failover.core.failures import Failure, FailureKind, Phase
 from failover.core.vocabulary import Target, Usage
 from failover.errors import CassetteError

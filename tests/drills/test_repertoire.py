@@ -11,13 +11,13 @@ import pytest
 from failover.adapters.wire import WireReply
 from failover.cassettes.episodes import Episode, RecordedRequest
 from failover.cassettes.timing import Timing
-from failover.chaos.chance import Chance
-from failover.chaos.image import Image
-from failover.chaos.repertoire import Source, Success, Successes, repertoire
-from failover.chaos.synthetic import synthetic_success
-from failover.chaos.usage_shapes import with_usage
 from failover.chaos.workload import Size
-from failover.chaos.world import World
+from failover.chaos.world.chance import Chance
+from failover.chaos.world.image import Image
+from failover.chaos.world.repertoire import Source, Success, Successes, repertoire
+from failover.chaos.world.synthetic import synthetic_success
+from failover.chaos.world.usage_shapes import with_usage
+from failover.chaos.world.world import World
 from failover.core.prices import PriceBook
 from failover.core.vocabulary import Usage
 from tests.drills.worlds import GPT, LITELLM_WARNS, outcomes, target

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from failover.chaos.verdict import Refused, Skipped, to_json
+from failover.chaos.judging.verdict import Refused, Skipped, to_json
 from failover.core.failures import FailureKind
 from failover.report.json_report import json_report
 from failover.report.junit import junit_report

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from failover.chaos.world import World
+from failover.chaos.world.world import World
 from failover.core.events import (
     AttemptStarted,
     CallStarted,

@@ -10,8 +10,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from failover.chaos.invariants import INVARIANTS
-from failover.chaos.verdict import Conclusion, Verdict, compose, to_json
+from failover.chaos.judging.invariants import INVARIANTS
+from failover.chaos.judging.verdict import Conclusion, Verdict, compose, to_json
 from failover.core.failures import FailureKind
 from tests.drills.journals import (
     DEARER,

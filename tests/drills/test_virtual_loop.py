@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover.chaos.virtual_loop import DeadlockError, VirtualLoop, run_virtual
+from failover.chaos.modes.virtual_loop import DeadlockError, VirtualLoop, run_virtual
 
 A_YEAR_S = 365 * 86_400.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from failover.adapters.classify_reply import classify_reply
-from failover.chaos.wire_shapes import BODIES, MESSAGES, error_image
+from failover.chaos.world.wire_shapes import BODIES, MESSAGES, error_image
 from failover.core.failures import FailureKind
 from tests.drills.worlds import MEANT
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover.chaos.chance import Chance
 from failover.chaos.scenario import Workload
 from failover.chaos.workload import Size, arrivals, messages
+from failover.chaos.world.chance import Chance
 from failover.core.capabilities import Needs
 from failover.core.vocabulary import Request
 from failover.tokens import tokens_in

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover.chaos.chance import Chance
-from failover.chaos.image import Image
 from failover.chaos.injections import Injection
-from failover.chaos.repertoire import Source, Success, Successes
 from failover.chaos.workload import Size
-from failover.chaos.world import START_EPOCH_S, World
+from failover.chaos.world.chance import Chance
+from failover.chaos.world.image import Image
+from failover.chaos.world.repertoire import Source, Success, Successes
+from failover.chaos.world.world import START_EPOCH_S, World
 from failover.core.prices import DatedPrice, PriceBook
 from tests.drills.worlds import CLAUDE, GPT, LITELLM_WARNS, MISTRAL, injection, world
 

@@ -13,17 +13,17 @@ from pydantic import TypeAdapter
 
 from failover.adapters.wire import WireReply
 from failover.cassettes.timing import Timing
-from failover.chaos.chance import Chance
-from failover.chaos.image import Image
 from failover.chaos.injections import AnyInjection, Injection
-from failover.chaos.journal import Journal
-from failover.chaos.outcomes import Outcomes
-from failover.chaos.repertoire import Source, Success, Successes
+from failover.chaos.judging.journal import Journal
+from failover.chaos.modes.outcomes import Outcomes
+from failover.chaos.modes.simulation import Simulation
 from failover.chaos.scenario import Scenario, Workload, load_scenario
-from failover.chaos.simulation import Simulation
-from failover.chaos.synthetic import synthetic_success
-from failover.chaos.usage_shapes import with_usage
-from failover.chaos.world import START_EPOCH_S, World
+from failover.chaos.world.chance import Chance
+from failover.chaos.world.image import Image
+from failover.chaos.world.repertoire import Source, Success, Successes
+from failover.chaos.world.synthetic import synthetic_success
+from failover.chaos.world.usage_shapes import with_usage
+from failover.chaos.world.world import START_EPOCH_S, World
 from failover.core.decide import Facts
 from failover.core.events import AttemptEnded, CallEnded, Event
 from failover.core.failures import FailureKind

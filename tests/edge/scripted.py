@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from failover.adapters.seam import Answer, Outbound, Piece
-from failover.chaos.virtual_loop import run_virtual
+from failover.chaos.modes.virtual_loop import run_virtual
 from failover.core.events import Event
 from failover.core.failures import Failure, FailureKind
 from failover.core.vocabulary import Target, Usage

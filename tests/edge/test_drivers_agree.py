@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from failover.chaos import simulation
+from failover.chaos.modes import simulation
 from failover.core.failures import Failure, FailureKind
 from failover.core.policy import (
     BackoffPolicy,

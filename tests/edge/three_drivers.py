@@ -13,14 +13,14 @@ from typing import Any, cast
 import pytest
 
 from failover.adapters.seam import Outbound
-from failover.chaos import simulation
-from failover.chaos.chance import Chance, Draws
-from failover.chaos.image import Exchange, Image
-from failover.chaos.outcomes import Outcome, Outcomes
+from failover.chaos.modes import simulation
+from failover.chaos.modes.outcomes import Outcome, Outcomes
+from failover.chaos.modes.simulation import Simulation
+from failover.chaos.modes.virtual_loop import run_virtual
 from failover.chaos.scenario import Workload
-from failover.chaos.simulation import Simulation
-from failover.chaos.virtual_loop import run_virtual
-from failover.chaos.world import World
+from failover.chaos.world.chance import Chance, Draws
+from failover.chaos.world.image import Exchange, Image
+from failover.chaos.world.world import World
 from failover.config import Config
 from failover.core.decide import Facts
 from failover.core.events import Event

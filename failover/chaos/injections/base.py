@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from failover.chaos.image import Exchange
+from failover.chaos.world.image import Exchange
 from failover.core.prices import DatedPrice
 from failover.core.vocabulary import FaultDomain, Target
 from failover.documents import Section

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from failover.chaos.image import Exchange
 from failover.chaos.injections.base import Encounter, Injection
 from failover.chaos.injections.outage import ERROR_AFTER_S
-from failover.chaos.wire_shapes import error_image
+from failover.chaos.world.image import Exchange
+from failover.chaos.world.wire_shapes import error_image
 
 
 class Deprecation(Injection):

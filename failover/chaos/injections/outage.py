@@ -7,9 +7,9 @@ from typing import Literal
 from pydantic import Field
 
 from failover.adapters.wire import ConnectionFault
-from failover.chaos.image import Exchange, Image
 from failover.chaos.injections.base import Encounter, Injection
-from failover.chaos.wire_shapes import error_image
+from failover.chaos.world.image import Exchange, Image
+from failover.chaos.world.wire_shapes import error_image
 
 ERROR_AFTER_S = 0.08
 """An error answered at the door takes about a round trip."""

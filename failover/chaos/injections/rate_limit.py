@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from failover.chaos.image import Exchange
 from failover.chaos.injections.base import Encounter, Injection
 from failover.chaos.injections.outage import ERROR_AFTER_S
-from failover.chaos.wire_shapes import error_image
+from failover.chaos.world.image import Exchange
+from failover.chaos.world.wire_shapes import error_image
 
 
 class RateLimit(Injection):

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from failover.chaos.image import Exchange
 from failover.chaos.injections.base import Encounter, Injection
+from failover.chaos.world.image import Exchange
 
 
 class Slowdown(Injection):

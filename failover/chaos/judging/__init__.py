@@ -1,0 +1,1 @@
+"""What happened, judged from the events alone: measures, invariants, expectations, coverage, verdict."""

@@ -1,0 +1,75 @@
+"""What a scenario expects, held against what was measured: one row for each key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from failover.chaos.judging.coverage import Coverage
+from failover.chaos.judging.measures import Measures
+from failover.chaos.scenario import Expectations
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectationResult:
+    """A limit, and what was measured in the same unit.
+
+    `measured` None: there was nothing to measure, and so the expectation is not met.
+    """
+
+    name: str
+    limit: float
+    measured: float | None
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that an expectation may look at. Regret is the oracle's success ratio minus ours."""
+
+    measures: Measures
+    coverage: Coverage
+    regret_success_ratio: float | None
+
+
+Measure = Callable[[Evidence], float | None]
+
+AT_LEAST: Mapping[str, Measure] = {
+    "success_ratio_min": lambda seen: seen.measures.success_ratio,
+}
+AT_MOST: Mapping[str, Measure] = {
+    "regret_success_ratio_max": lambda seen: seen.regret_success_ratio,
+    "latency_p95_max_s": lambda seen: seen.measures.latency_s.p95,
+    "first_token_p95_max_s": lambda seen: seen.measures.first_token_s.p95,
+    "cost_per_1k_max_usd": lambda seen: seen.measures.cost_per_1k_usd,
+    "amplification_max": lambda seen: seen.measures.amplification,
+    "detected_within_s": lambda seen: seen.measures.detected_after_s,
+    "recovered_within_s": lambda seen: seen.measures.recovered_after_s,
+}
+
+
+def judge_expectations(expect: Expectations, seen: Evidence) -> tuple[ExpectationResult, ...]:
+    """A result for each expectation that the scenario names, in the order of this table."""
+    return tuple(_results(expect, seen))
+
+
+def _results(expect: Expectations, seen: Evidence) -> Iterator[ExpectationResult]:
+    for table, result in ((AT_LEAST, _at_least), (AT_MOST, _at_most)):
+        for name, measure in table.items():
+            limit = getattr(expect, name)
+            if limit is not None:
+                yield result(name, limit, measure(seen))
+    for target, limit in expect.served_share_min.items():
+        yield _at_least(f"served_share_min.{target}", limit, seen.measures.served_share(target))
+    for target, limit in expect.served_share_max.items():
+        yield _at_most(f"served_share_max.{target}", limit, seen.measures.served_share(target))
+    for word in expect.sometimes:
+        yield _at_least(f"sometimes.{word.value}", 1, seen.coverage.sometimes[word.value])
+
+
+def _at_least(name: str, limit: float, measured: float | None) -> ExpectationResult:
+    return ExpectationResult(name, limit, measured, measured is not None and measured >= limit)
+
+
+def _at_most(name: str, limit: float, measured: float | None) -> ExpectationResult:
+    return ExpectationResult(name, limit, measured, measured is not None and measured <= limit)

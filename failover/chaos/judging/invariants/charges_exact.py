@@ -1,0 +1,47 @@
+"""Every attempt costs its tokens at the price in force when it ends, and a call what its attempts cost."""
+
+from __future__ import annotations
+
+from failover.chaos.judging.invariants.base import NONE, Invariant
+from failover.chaos.scenario import Scenario
+from failover.core.events import AttemptEnded, CallEnded, PriceInForce
+from failover.core.prices import DatedPrice
+from failover.core.vocabulary import Route
+
+
+class ChargesExact(Invariant):
+    """To the nano-dollar. Where no price was told, nothing may be charged."""
+
+    name = "charges_exact"
+
+    def __init__(self, scenario: Scenario, route: Route) -> None:
+        super().__init__(scenario, route)
+        self._prices: dict[str, DatedPrice] = {}
+        self._spent: dict[str, int | None] = {}
+
+    def price_in_force(self, event: PriceInForce) -> None:
+        """From now on."""
+        price = DatedPrice(event.input_nusd_per_mtok, event.output_nusd_per_mtok)
+        self._prices[event.target] = price
+
+    def attempt_ended(self, event: AttemptEnded) -> None:
+        """Is the charge right?"""
+        self.checked += 1
+        price = self._prices.get(event.target)
+        used = event.tokens_in or event.tokens_out
+        owed = (
+            0 if not used else None if price is None else price.charge_nusd(event.tokens_in, event.tokens_out)
+        )
+        if event.cost_nusd != owed:
+            what = f"attempt {event.attempt} was charged {event.cost_nusd} nano-dollars, {owed} were owed"
+            what += "" if price else " (no price is known)"
+            self.violated(event.at_s, event.call, event.target, what)
+        before, cost_nusd = self._spent.get(event.call, 0), event.cost_nusd
+        self._spent[event.call] = None if before is None or cost_nusd is None else before + cost_nusd
+
+    def call_ended(self, event: CallEnded) -> None:
+        """Is the sum right?"""
+        spent = self._spent.pop(event.call, 0)
+        if event.cost_nusd != spent:
+            what = f"says it cost {event.cost_nusd} nano-dollars, its attempts cost {spent}"
+            self.violated(event.at_s, event.call, event.target or NONE, what)

@@ -1,0 +1,103 @@
+"""Nothing is sent through an open breaker, and only probes through a half-open one."""
+
+from __future__ import annotations
+
+from failover.chaos.judging.invariants.base import NONE, Invariant
+from failover.chaos.scenario import Scenario
+from failover.core.breaker import CLOSED, HALF_OPEN, OPEN
+from failover.core.breaker_storage import LAST_RESORT_AFTER_S
+from failover.core.events import (
+    AttemptEnded,
+    AttemptStarted,
+    BreakerChanged,
+    CooldownStarted,
+    FateShared,
+    TargetRetired,
+)
+from failover.core.vocabulary import Route
+
+ROUNDING_S = 1e-6
+"""Virtual times are whole microseconds."""
+
+
+class OpenBreakerRespected(Invariant):
+    """At most `policy.breaker.probes` probes run at once, and no breaker half-opens before its time.
+
+    Its time is the end of its open time; while every target of the route is away, it is a moment after
+    it opened. Every change of state begins a new generation: a probe of an older one counts no more.
+    """
+
+    name = "open_breaker_respected"
+
+    def __init__(self, scenario: Scenario, route: Route) -> None:
+        super().__init__(scenario, route)
+        self._states: dict[str, str] = {}
+        self._until_s: dict[str, float] = {}
+        self._opened_s: dict[str, float] = {}
+        self._cooling_until_s: dict[str, float] = {}
+        self._retired: set[str] = set()
+        self._probes: dict[str, set[tuple[str, int]]] = {}
+
+    def breaker_changed(self, event: BreakerChanged) -> None:
+        """Follow the state, and when an open breaker may be probed."""
+        target = event.target
+        early = event.state_to == HALF_OPEN and event.at_s < self._until_s.get(target, 0.0)
+        if early and not self._is_last_resort(target, event.at_s):
+            what = f"half-opened before {self._until_s[target]:.3f} s"
+            self.violated(event.at_s, NONE, target, what)
+        self._states[target] = event.state_to
+        self._until_s[target] = event.open_until_s or 0.0
+        self._opened_s[target] = event.at_s
+        self._probes[target] = set()
+
+    def cooldown_started(self, event: CooldownStarted) -> None:
+        """Who cools down is away, whatever its breaker says."""
+        for target in event.targets:
+            self._cooling_until_s[target] = max(event.until_s, self._cooling_until_s.get(target, 0.0))
+
+    def fate_shared(self, event: FateShared) -> None:
+        """Where a sibling answered again, an open breaker may be probed before its time."""
+        if event.until_s == event.at_s:
+            for target in event.targets:
+                self._until_s[target] = event.until_s
+
+    def target_retired(self, event: TargetRetired) -> None:
+        """So is who was retired."""
+        self._retired.add(event.target)
+
+    def _is_last_resort(self, asked: str, at_s: float) -> bool:
+        away = all(self._is_away(target.name, at_s) for target in self.route.targets())
+        return away and at_s - self._opened_s[asked] >= LAST_RESORT_AFTER_S - ROUNDING_S
+
+    def _is_away(self, target: str, at_s: float) -> bool:
+        not_closed = self._states.get(target, CLOSED) != CLOSED
+        return not_closed or target in self._retired or at_s < self._cooling_until_s.get(target, 0.0)
+
+    def attempt_started(self, event: AttemptStarted) -> None:
+        """May anything be sent there now?"""
+        self.checked += 1
+        state = self._states.get(event.target, CLOSED)
+        if state == CLOSED:
+            return
+        if state == OPEN:
+            what = f"attempt {event.attempt} went through an open breaker"
+            self.violated(event.at_s, event.call, event.target, what)
+        elif not event.probe:
+            what = f"attempt {event.attempt} went through a half-open breaker and is no probe"
+            self.violated(event.at_s, event.call, event.target, what)
+        else:
+            self._probe(event)
+
+    def _probe(self, event: AttemptStarted) -> None:
+        running = self._probes[event.target]
+        running.add((event.call, event.attempt))
+        most = self.route.policy.breaker.probes
+        if len(running) > most:
+            what = f"attempt {event.attempt} makes {len(running)} probes at once, {most} may run"
+            self.violated(event.at_s, event.call, event.target, what)
+
+    def attempt_ended(self, event: AttemptEnded) -> None:
+        """A probe that ended makes room for the next."""
+        running = self._probes.get(event.target)
+        if running:
+            running.discard((event.call, event.attempt))

@@ -1,0 +1,97 @@
+"""When the last fault is over, the preferred target serves again: nothing is given up for ever."""
+
+from __future__ import annotations
+
+from failover.chaos.judging.invariants.base import NONE, Invariant
+from failover.chaos.judging.recovery import Recovery
+from failover.chaos.scenario import Scenario
+from failover.core.events import (
+    BreakerChanged,
+    CooldownStarted,
+    InjectionEnded,
+    InjectionStarted,
+    TargetRetired,
+)
+from failover.core.vocabulary import Route
+
+ROOM_S = 60.0
+"""A minute of requests is enough for any breaker of a sane policy to be probed."""
+
+
+class PreferredReturns(Invariant):
+    """Liveness, judged at the end, and only where it can be: otherwise `checked` stays 0.
+
+    There must have been a steady state that shows who is preferred, an ending fault, and after it
+    (and after the time the target was told to be left alone) at least `ROOM_S` and the longest open
+    time of workload with enough requests. The target must not be retired, nor hit by a fault that
+    goes on. A strategy that ranks by what it learned may rightly prefer another of the same tier
+    afterwards: there any target of the tier counts.
+    """
+
+    name = "preferred_returns"
+
+    def __init__(self, scenario: Scenario, route: Route) -> None:
+        super().__init__(scenario, route)
+        self._recovery = Recovery(scenario, route)
+        self._deadline_s = scenario.workload.deadline_s or route.policy.deadline_s
+        self._hurt: set[int] = set()
+        self._retired: set[str] = set()
+        self._away_until_s: dict[str, float] = {}
+        self.call_started = self._recovery.call_started
+        self.call_ended = self._recovery.call_ended
+
+    def injection_started(self, event: InjectionStarted) -> None:
+        """It goes on until it ends."""
+        self._recovery.injection_started(event)
+        self._hurt.add(event.index)
+
+    def injection_ended(self, event: InjectionEnded) -> None:
+        """One fault less."""
+        self._recovery.injection_ended(event)
+        self._hurt.discard(event.index)
+
+    def breaker_changed(self, event: BreakerChanged) -> None:
+        """An open breaker keeps calls away until then."""
+        self._away(event.at_s, event.target, event.open_until_s or 0.0)
+
+    def cooldown_started(self, event: CooldownStarted) -> None:
+        """So does a cooldown."""
+        for target in event.targets:
+            self._away(event.at_s, target, event.until_s)
+
+    def target_retired(self, event: TargetRetired) -> None:
+        """Retired is for ever: until the config says otherwise."""
+        self._retired.add(event.target)
+
+    def _away(self, at_s: float, target: str, until_s: float) -> None:
+        ended_s = self._recovery.ended_s
+        # Attempts that met the fault end within a deadline after it; what comes later is no aftermath.
+        if ended_s is None or at_s <= ended_s + self._deadline_s:
+            self._away_until_s[target] = max(until_s, self._away_until_s.get(target, 0.0))
+
+    def at_end(self, now: float) -> None:
+        """Did it return?"""
+        preferred, ended_s = self._recovery.preferred, self._recovery.ended_s
+        if preferred is None or ended_s is None or not self._can_be_judged(preferred, ended_s):
+            return
+        self.checked = 1
+        by_order = self.route.strategy == "priority"
+        returned_s = self._recovery.returned_s if by_order else self._recovery.tier_returned_s
+        if returned_s is None:
+            what = f"was preferred, and never served again after the last fault ended at {ended_s:g} s"
+            self.violated(now, NONE, preferred, what)
+
+    def _can_be_judged(self, preferred: str, ended_s: float) -> bool:
+        room_s = max(ROOM_S, self.route.policy.breaker.open_max_s)
+        since_s = max(ended_s, self._away_until_s.get(preferred, 0.0))
+        return (
+            self.scenario.workload.for_s - since_s >= room_s
+            and self._recovery.requests_after >= self.scenario.steady_state.requests_min
+            and preferred not in self._retired
+            and not self._is_hurt(preferred)
+        )
+
+    def _is_hurt(self, preferred: str) -> bool:
+        target = next(each for each in self.route.targets() if each.name == preferred)
+        faults = (self.scenario.injections[index] for index in self._hurt)
+        return any(fault.is_fault and fault.hits(target) for fault in faults)

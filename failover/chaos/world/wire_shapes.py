@@ -1,0 +1,88 @@
+"""Errors as each provider words them on the wire.
+
+Sources: error bodies recorded from the providers' APIs (OpenAI 404 `model_not_found`, Anthropic 404
+`not_found_error` and 529 `overloaded_error`, Gemini 404 `NOT_FOUND` and 503 `UNAVAILABLE`, Mistral's
+flat bodies, Cohere's bare `message`), with their identifying values left out.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from failover.adapters.wire import WireReply
+from failover.chaos.world.image import Image
+
+MESSAGES = {
+    404: "The requested model does not exist or is no longer available.",
+    429: "Rate limit reached. Please try again later.",
+    500: "Internal server error.",
+    502: "Bad gateway.",
+    503: "The server is currently overloaded or not ready yet.",
+    504: "Upstream timed out.",
+    529: "Overloaded",
+}
+
+
+def _openai(status: int, message: str) -> Any:
+    kinds = {
+        404: ("invalid_request_error", "model_not_found"),
+        429: ("requests", "rate_limit_exceeded"),
+    }
+    kind, code = kinds.get(status, ("server_error", None))
+    return {"error": {"message": message, "type": kind, "param": None, "code": code}}
+
+
+def _anthropic(status: int, message: str) -> Any:
+    kinds = {404: "not_found_error", 429: "rate_limit_error", 529: "overloaded_error"}
+    kind = kinds.get(status, "api_error")
+    return {"type": "error", "error": {"type": kind, "message": message}}
+
+
+def _google(status: int, message: str) -> Any:
+    names = {
+        404: "NOT_FOUND",
+        429: "RESOURCE_EXHAUSTED",
+        500: "INTERNAL",
+        502: "INTERNAL",
+        504: "DEADLINE_EXCEEDED",
+    }
+    name = names.get(status, "UNAVAILABLE")
+    return {"error": {"code": status, "message": message, "status": name}}
+
+
+def _mistral(status: int, message: str) -> Any:
+    kinds = {404: ("invalid_model", "1500"), 429: ("rate_limited", "1300")}
+    kind, code = kinds.get(status, ("internal_server_error", "1000"))
+    return {"object": "error", "message": message, "type": kind, "param": None, "code": code}
+
+
+def _bare(status: int, message: str) -> Any:
+    return {"message": message}
+
+
+BODIES: dict[str, Callable[[int, str], Any]] = {
+    "anthropic": _anthropic,
+    "gemini": _google,
+    "google-gemini": _google,
+    "vertex_ai": _google,
+    "google-vertex": _google,
+    "mistral": _mistral,
+    "cohere": _bare,
+    "bedrock": _bare,
+}
+"""By provider; whoever is not listed answers in OpenAI's shape, as most compatible APIs do."""
+
+
+@cache
+def error_image(provider: str, status: int, retry_after_s: float | None = None) -> Image:
+    """An error reply of `provider`. The same arguments give the very same image."""
+    body = BODIES.get(provider, _openai)(status, MESSAGES[status])
+    headers = {"content-type": "application/json"}
+    if retry_after_s is not None:
+        headers["retry-after"] = str(math.ceil(retry_after_s))
+    reply = WireReply(status, headers, json.dumps(body).encode())
+    return Image(f"injected {status}", reply=reply)
