@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from failover.adapters.playable import why_unplayable
@@ -17,23 +17,20 @@ from failover.chaos.judging.verdict import DrillFacts, Verdict, compose
 from failover.chaos.modes.outcomes import Outcomes
 from failover.chaos.modes.replay import Replay
 from failover.chaos.modes.simulation import Simulation
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
-from failover.chaos.workload import Size
+from failover.chaos.workload import Shape
 from failover.chaos.world.chance import Chance
-from failover.chaos.world.repertoire import Source, Successes, repertoire
-from failover.chaos.world.world import START_EPOCH_S, World
+from failover.chaos.world.repertoire import Repertoire
+from failover.chaos.world.successes import Source
+from failover.chaos.world.world import World
 from failover.config import Config, load_config
 from failover.core.decide import Facts
 from failover.core.events import Event, InjectionEnded, InjectionStarted, PriceInForce
-from failover.core.prices import PriceBook
-from failover.core.vocabulary import Route
-from failover.errors import CassetteError, ConfigError
+from failover.errors import CassetteError, Complaint, ConfigError
 from failover.known_models import with_model_facts
 from failover.price_map import price_book
 from failover.shipped import shipped_folder
-
-TOKENS_OUT_NOMINAL = 100
-"""How long answers are, for their duration, where a workload does not say."""
 
 
 class SkippedDrill(Exception):  # noqa: N818  # not an error: the drill does not apply here, and says why
@@ -58,73 +55,87 @@ def run_drill(
     """
     began_s = time.perf_counter()
     loaded = with_model_facts(load_config(config or scenario.config_path))
-    route = _route(scenario, loaded)
+    routes = _routes(scenario, loaded, mode)
     workload = scenario.workload
-    episodes = load_folder(_cassettes(scenario, loaded, cassettes))
-    size = Size(workload.tokens_in, workload.tokens_out)
-    answers = repertoire(route.targets(), episodes, size, stream=workload.stream)
-    prices = price_book(loaded)
-    tokens_out = TOKENS_OUT_NOMINAL if workload.tokens_out is None else workload.tokens_out
-    world = World(Chance(seed), route.targets(), answers, scenario.injections, prices, tokens_out)
-    judge = Judge(scenario, route, listeners)
-    outcomes = Outcomes(stream=workload.stream)
-    oracle = Oracle(world, outcomes, route)
+    repertoire = Repertoire(load_folder(_cassettes(scenario, loaded, cassettes)))
+    world = World(
+        Chance(seed),
+        routes.targets(),
+        repertoire,
+        scenario.injections,
+        price_book(loaded),
+        scenario.start_epoch_s,
+    )
+    outcomes = Outcomes()
+    told = next((each.oracle_told for each in listeners if hasattr(each, "oracle_told")), None)
+    oracle = Oracle(world, outcomes, routes, workload.rate_per_s * workload.for_s, told)
+    judge = Judge(scenario, routes, (oracle, *listeners))
     try:
         with Journal(judge.see, journal) as written:
-            driver = (
-                Simulation(
-                    world,
-                    outcomes,
-                    route,
-                    Facts(world.prices, START_EPOCH_S),
-                    written.record,
-                    loaded.routes.values(),
-                )
-                if mode == "simulate"
-                else Replay(world, loaded, written.record)
-            )
-            driver.run(workload, _world_events(scenario, route, world.prices), oracle.look)
+            driver: Simulation | Replay
+            if mode == "simulate":
+                facts = Facts(world.prices, world.start_epoch_s)
+                driver = Simulation(world, outcomes, loaded.routes.values(), facts, written.record)
+            else:
+                driver = Replay(world, outcomes, loaded, written.record)
+            driver.run(workload, _world_events(scenario, routes, world), oracle.arrived)
             judgement = judge.finish(driver.now)
             digest = written.sha256()
     finally:
         outcomes.save()
-    requests = judgement.measures.requests
-    facts = DrillFacts(
-        seed=seed,
-        mode=mode,
-        events=written.events,
-        oracle_success_ratio=(requests - oracle.unservable) / requests if requests else 1.0,
-        episodes=_sources(answers),
-        journal_sha256=digest,
-        wall_s=time.perf_counter() - began_s,
-        reproduce=_reproduce(scenario, seed, mode, config, cassettes),
+    return compose(
+        scenario,
+        judgement,
+        DrillFacts(
+            seed=seed,
+            mode=mode,
+            events=written.events,
+            possible=oracle.possible(),
+            episodes=_sources(scenario, routes, repertoire),
+            journal_sha256=digest,
+            wall_s=time.perf_counter() - began_s,
+            reproduce=_reproduce(scenario, seed, mode, config, cassettes),
+        ),
     )
-    return compose(scenario, judgement, facts)
 
 
-def _route(scenario: Scenario, config: Config) -> Route:
-    route = config.routes.get(scenario.workload.route)
-    if route is None:
-        known = ", ".join(sorted(config.routes))
-        what = f"{config.source} has no route {scenario.workload.route!r}; it has: {known}"
-        raise ConfigError([scenario.complaint(("workload", "route"), what)])
-    unplayable = [
-        scenario.complaint(("config",), f"{target.name}, {target.model}, cannot be drilled: {why}")
-        for target in route.targets()
-        if (why := why_unplayable(target.model)) is not None
+def _routes(scenario: Scenario, config: Config, mode: str) -> Routes:
+    names = dict.fromkeys(part.route for part in scenario.workload.parts())
+    unknown = [
+        scenario.complaint(("workload", "route"), _no_route(config, name))
+        for name in names
+        if name is None or name not in config.routes
     ]
-    if unplayable:
-        raise ConfigError(unplayable)
-    idle = [
-        scenario.complaint(
-            ("inject", index), f"hits no target of route {route.name!r}: none lies in {injection.selector}"
-        )
-        for index, injection in enumerate(scenario.injections)
-        if not any(injection.hits(target) for target in route.targets())
-    ]
-    if idle:
-        raise ConfigError(idle)
-    return route
+    if unknown:
+        raise ConfigError(unknown)
+    routes = Routes(tuple(config.routes[name] for name in names if name is not None), config.routes)
+    complaints = [*_unplayable(scenario, routes, mode), *_idle(scenario, routes)]
+    if complaints:
+        raise ConfigError(complaints)
+    return routes
+
+
+def _no_route(config: Config, name: str | None) -> str:
+    known = ", ".join(sorted(config.routes))
+    missing = "is missing" if name is None else f"{name!r} is not there"
+    return f"the route {missing}: {config.source} has {known}"
+
+
+def _unplayable(scenario: Scenario, routes: Routes, mode: str) -> Iterator[Complaint]:
+    """A simulation may do without litellm: its classifier then judges alone."""
+    for target in routes.targets() if mode == "replay" else ():
+        why = why_unplayable(target.model)
+        if why is not None:
+            what = f"{target.name}, {target.model}, cannot be replayed: {why}; simulate it"
+            yield scenario.complaint(("config",), what)
+
+
+def _idle(scenario: Scenario, routes: Routes) -> Iterator[Complaint]:
+    names = ", ".join(route.name for route in routes.called)
+    for index, injection in enumerate(scenario.injections):
+        if not any(injection.hits(target) for target in routes.targets()):
+            what = f"hits no target of route {names}: none lies in {injection.selector}"
+            yield scenario.complaint(("inject", index), what)
 
 
 def _cassettes(scenario: Scenario, config: Config, asked: Path | None) -> Path:
@@ -136,13 +147,14 @@ def _cassettes(scenario: Scenario, config: Config, asked: Path | None) -> Path:
     raise CassetteError(f"{folder}: there is no such folder of cassettes; name one with --cassettes")
 
 
-def _world_events(scenario: Scenario, route: Route, prices: PriceBook) -> list[tuple[float, Event]]:
+def _world_events(scenario: Scenario, routes: Routes, world: World) -> list[tuple[float, Event]]:
     """What the world does by itself, by time, as far as the workload goes."""
+    start_s = world.start_epoch_s
     timed: list[tuple[float, Event]] = []
-    for target in route.targets():
-        for price in prices.prices[target.name]:
-            if price.valid_to_s is None or price.valid_to_s > START_EPOCH_S:
-                at_s = max(0.0, (price.valid_from_s or START_EPOCH_S) - START_EPOCH_S)
+    for target in routes.targets():
+        for price in world.prices.prices[target.name]:
+            if price.valid_to_s is None or price.valid_to_s > start_s:
+                at_s = max(0.0, (price.valid_from_s or start_s) - start_s)
                 rates = price.input_nusd_per_mtok, price.output_nusd_per_mtok
                 timed.append((at_s, PriceInForce(at_s, target.name, *rates)))
     for index, injection in enumerate(scenario.injections):
@@ -153,9 +165,17 @@ def _world_events(scenario: Scenario, route: Route, prices: PriceBook) -> list[t
     return [each for each in ordered if each[0] <= scenario.workload.for_s]
 
 
-def _sources(answers: Mapping[str, Successes]) -> dict[str, int]:
-    """How many targets answer with their own recordings, with borrowed ones, and synthetically."""
-    counts = Counter(successes.source for successes in answers.values())
+def _sources(scenario: Scenario, routes: Routes, repertoire: Repertoire) -> dict[str, int]:
+    """How many targets answer with their own recordings, with borrowed ones, and synthetically.
+
+    For each operation, streamed or not, that the workload asks for.
+    """
+    asked = {(part.operation, part.stream) for part in scenario.workload.parts()}
+    counts = Counter(
+        repertoire.of(target, Shape(operation), stream=stream).source
+        for operation, stream in asked
+        for target in routes.targets()
+    )
     return {source.value: counts[source] for source in Source}
 
 

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 
 from failover.adapters.wire import WireReply
-from failover.chaos.scenario import Arrivals, Workload
+from failover.attempts import Errand
+from failover.chaos import prompts
+from failover.chaos.workload_section import Arrivals, Part, Workload
 from failover.chaos.world.chance import Chance
 from failover.chaos.world.usage_shapes import with_usage
-from failover.core.vocabulary import Request
-from failover.needs import needs_of
-from failover.tokens import CHARACTERS_PER_TOKEN, tokens_in
+from failover.core.vocabulary import Operation, Request
+from failover.errands import options
+from failover.needs import request_of
+
+TOKENS_OUT_NOMINAL = 100
+"""How long answers are, for their duration, where a workload does not say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """Tokens of every request and reply; None leaves the recorded ones."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """What is asked for, and how large. Compared by identity: the requests of one kind share theirs.
 
-    tokens_in: int | None
-    tokens_out: int | None
+    `tokens_in` and `tokens_out` of every request and reply; None leaves the recorded ones.
+    """
+
+    operation: Operation = Operation.COMPLETION
+    tokens_in: int | None = None
+    tokens_out: int | None = None
 
     def applied(self, reply: WireReply) -> WireReply:
         """`reply` with these counts, where both are set."""
@@ -28,37 +37,64 @@ class Size:
             return reply
         return with_usage(reply, self.tokens_in, self.tokens_out)
 
+    def errand(self) -> Errand:
+        """What is sent."""
+        return prompts.errand(self.operation, self.tokens_in, self.tokens_out)
 
-def arrivals(workload: Workload, chance: Chance) -> Iterator[tuple[float, Request]]:
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as the world sees it: on which route, of which shape, and for whom."""
+
+    request: Request
+    route: str
+    shape: Shape
+    tenant: str = ""
+
+
+def arrivals(workload: Workload, chance: Chance) -> Iterator[tuple[float, Asked]]:
     """Seconds and request, in order of time; request ids count from 1, as a router's do."""
+    kinds = [_Kind(part) for part in workload.parts()]
+    bounds = _bounds(kinds)
     at_s, number = 0.0, 0
-    prompt = {"messages": messages(workload), "max_tokens": workload.tokens_out}
-    prompt_tokens = tokens_in(prompt)
-    needs = needs_of(prompt, prompt_tokens=prompt_tokens, answer_tokens=workload.tokens_out)
     while True:
         number += 1
         at_s = _next_s(workload, chance, at_s, number)
         if at_s >= workload.for_s:
             return
-        yield (
-            at_s,
-            Request(
-                id=str(number),
-                tokens_in=prompt_tokens,
-                tokens_out=workload.tokens_out,
-                stream=workload.stream,
-                deadline_s=workload.deadline_s,
-                needs=needs,
-            ),
-        )
+        kind = kinds[0]
+        if len(kinds) > 1:
+            drawn = chance.uniform("mix", number)
+            kind = next(each for each, bound in zip(kinds, bounds, strict=True) if drawn < bound)
+        yield at_s, kind.asked(number, chance)
 
 
-def messages(workload: Workload) -> list[dict[str, str]]:
-    """The prompt of every request: filler, estimated at the workload's `tokens_in`."""
-    role, content = "user", "ping"
-    if workload.tokens_in is not None:
-        content = "x" * max(1, workload.tokens_in * CHARACTERS_PER_TOKEN - len(role))
-    return [{"role": role, "content": content}]
+class _Kind:
+    """The requests of one part of the mix."""
+
+    def __init__(self, part: Part) -> None:
+        self.share = part.share
+        self._route = part.route or ""
+        self._tenants = part.tenants or 0
+        self._shape = Shape(part.operation, part.tokens_in, part.tokens_out)
+        asked = options(part.deadline_s, stream=part.stream)
+        self._request = request_of(0, self._shape.errand(), asked)
+
+    def asked(self, number: int, chance: Chance) -> Asked:
+        tenant = ""
+        if self._tenants:
+            tenant = str(int(chance.uniform("tenant", number) * self._tenants) + 1)
+        return Asked(replace(self._request, id=str(number)), self._route, self._shape, tenant)
+
+
+def _bounds(kinds: list[_Kind]) -> list[float]:
+    whole = sum(kind.share for kind in kinds)
+    bounds, so_far = [], 0.0
+    for kind in kinds:
+        so_far += kind.share
+        bounds.append(so_far / whole)
+    bounds[-1] = 1.0
+    return bounds
 
 
 def _next_s(workload: Workload, chance: Chance, at_s: float, number: int) -> float:

@@ -8,6 +8,7 @@ from typing import Any, Self
 from failover.chaos.judging.invariants import Invariant, InvariantResult
 from failover.chaos.judging.judge import Judge, Judgement
 from failover.chaos.judging.verdict import DrillFacts, Verdict, compose
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario, ScenarioSection
 from failover.core.events import (
     AttemptEnded,
@@ -176,6 +177,7 @@ class Told:
         ended = CallEnded(
             at_s=self.journal.now,
             call=self.name,
+            route="chat",
             started_s=self.started_s,
             target=target,
             error=error,
@@ -227,7 +229,7 @@ def checked(
     kind: type[Invariant], journal: Journal, where: Scenario | None = None, on: Route | None = None
 ) -> InvariantResult:
     """What one invariant says of a journal."""
-    invariant = kind(where or scenario(), on or route())
+    invariant = kind(where or scenario(), Routes.only(on or route()))
     for event in journal.events:
         invariant.see(event)
     return invariant.end(journal.now)
@@ -235,7 +237,7 @@ def checked(
 
 def judged(journal: Journal, where: Scenario | None = None, on: Route | None = None) -> Judgement:
     """What the judge says of a journal."""
-    judge = Judge(where or scenario(), on or route())
+    judge = Judge(where or scenario(), Routes.only(on or route()))
     for event in journal.events:
         judge.see(event)
     return judge.finish(journal.now)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from failover.chaos.injections.base import Encounter, Injection
+from failover.chaos.injections.base import Encounter, Gate, Images, Injection
 from failover.chaos.injections.deprecation import Deprecation
 from failover.chaos.injections.outage import Outage
 from failover.chaos.injections.price_change import PriceChange
@@ -15,4 +15,4 @@ AnyInjection = Annotated[
     Outage | Slowdown | RateLimit | Deprecation | PriceChange, Field(discriminator="kind")
 ]
 
-__all__ = ["AnyInjection", "Encounter", "Injection"]
+__all__ = ["AnyInjection", "Encounter", "Gate", "Images", "Injection"]

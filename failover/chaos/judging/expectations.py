@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from failover.chaos.judging.coverage import Coverage
 from failover.chaos.judging.measures import Measures
+from failover.chaos.judging.regret import Figures
 from failover.chaos.scenario import Expectations
 
 
@@ -29,16 +30,24 @@ class Evidence:
 
     measures: Measures
     coverage: Coverage
-    regret_success_ratio: float | None
+    regret: Figures
 
 
 Measure = Callable[[Evidence], float | None]
+
+
+def _regret_per_1k_usd(seen: Evidence) -> float | None:
+    usd, served = seen.regret.cost_usd, seen.measures.served
+    return None if usd is None or not served else usd / served * 1000.0
+
 
 AT_LEAST: Mapping[str, Measure] = {
     "success_ratio_min": lambda seen: seen.measures.success_ratio,
 }
 AT_MOST: Mapping[str, Measure] = {
-    "regret_success_ratio_max": lambda seen: seen.regret_success_ratio,
+    "regret_success_ratio_max": lambda seen: seen.regret.success_ratio,
+    "regret_cost_per_1k_max_usd": _regret_per_1k_usd,
+    "regret_latency_max_s": lambda seen: seen.regret.latency_s,
     "latency_p95_max_s": lambda seen: seen.measures.latency_s.p95,
     "first_token_p95_max_s": lambda seen: seen.measures.first_token_s.p95,
     "cost_per_1k_max_usd": lambda seen: seen.measures.cost_per_1k_usd,

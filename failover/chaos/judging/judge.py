@@ -9,9 +9,9 @@ from failover.chaos.judging.coverage import Coverage, CoverageTally
 from failover.chaos.judging.invariants import INVARIANTS, InvariantResult
 from failover.chaos.judging.listening import dispatch_table
 from failover.chaos.judging.measures import Measures, MeasureTally
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.events import Event
-from failover.core.vocabulary import Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,12 @@ class Judgement:
 
 
 class Judge:
-    """Sees every event of a drill of `scenario` on `route`, in order of time; so do the `listeners`."""
+    """Sees every event of a drill of `scenario` on `routes`, in order of time; so do the `listeners`."""
 
-    def __init__(self, scenario: Scenario, route: Route, listeners: Sequence[object] = ()) -> None:
-        self._measures = MeasureTally(scenario, route)
-        self._coverage = CoverageTally(scenario, route)
-        self._invariants = [invariant(scenario, route) for invariant in INVARIANTS]
+    def __init__(self, scenario: Scenario, routes: Routes, listeners: Sequence[object] = ()) -> None:
+        self._measures = MeasureTally(scenario, routes)
+        self._coverage = CoverageTally(scenario, routes)
+        self._invariants = [invariant(scenario, routes) for invariant in INVARIANTS]
         self._handlers = dispatch_table([self._measures, self._coverage, *self._invariants, *listeners])
 
     def see(self, event: Event) -> None:

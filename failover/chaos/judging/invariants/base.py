@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.events import Event
-from failover.core.vocabulary import Route
 
 VIOLATIONS_TOLD = 20
 """A broken rule breaks a million times; the first times tell why."""
@@ -41,9 +41,9 @@ class Invariant:
 
     name: ClassVar[str]
 
-    def __init__(self, scenario: Scenario, route: Route) -> None:
+    def __init__(self, scenario: Scenario, routes: Routes) -> None:
         self.scenario = scenario
-        self.route = route
+        self.routes = routes
         self.checked = 0
         self._violations = 0
         self._told: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from failover.chaos.judging.invariants.base import NONE, Invariant
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.breaker import CLOSED, HALF_OPEN, OPEN
 from failover.core.breaker_storage import LAST_RESORT_AFTER_S
@@ -14,7 +15,6 @@ from failover.core.events import (
     FateShared,
     TargetRetired,
 )
-from failover.core.vocabulary import Route
 
 ROUNDING_S = 1e-6
 """Virtual times are whole microseconds."""
@@ -23,20 +23,24 @@ ROUNDING_S = 1e-6
 class OpenBreakerRespected(Invariant):
     """At most `policy.breaker.probes` probes run at once, and no breaker half-opens before its time.
 
-    Its time is the end of its open time; while every target of the route is away, it is a moment after
+    Its time is the end of its open time; while every target of a route is away, it is a moment after
     it opened. Every change of state begins a new generation: a probe of an older one counts no more.
     """
 
     name = "open_breaker_respected"
 
-    def __init__(self, scenario: Scenario, route: Route) -> None:
-        super().__init__(scenario, route)
+    def __init__(self, scenario: Scenario, routes: Routes) -> None:
+        super().__init__(scenario, routes)
         self._states: dict[str, str] = {}
         self._until_s: dict[str, float] = {}
         self._opened_s: dict[str, float] = {}
         self._cooling_until_s: dict[str, float] = {}
         self._retired: set[str] = set()
         self._probes: dict[str, set[tuple[str, int]]] = {}
+        self._names = [{target.name for target in route.targets()} for route in routes.called]
+        self._probes_max = {
+            target.name: routes.learning_policy(target.name).breaker.probes for target in routes.targets()
+        }
 
     def breaker_changed(self, event: BreakerChanged) -> None:
         """Follow the state, and when an open breaker may be probed."""
@@ -66,7 +70,9 @@ class OpenBreakerRespected(Invariant):
         self._retired.add(event.target)
 
     def _is_last_resort(self, asked: str, at_s: float) -> bool:
-        away = all(self._is_away(target.name, at_s) for target in self.route.targets())
+        away = any(
+            all(self._is_away(name, at_s) for name in names) for names in self._names if asked in names
+        )
         return away and at_s - self._opened_s[asked] >= LAST_RESORT_AFTER_S - ROUNDING_S
 
     def _is_away(self, target: str, at_s: float) -> bool:
@@ -91,7 +97,7 @@ class OpenBreakerRespected(Invariant):
     def _probe(self, event: AttemptStarted) -> None:
         running = self._probes[event.target]
         running.add((event.call, event.attempt))
-        most = self.route.policy.breaker.probes
+        most = self._probes_max[event.target]
         if len(running) > most:
             what = f"attempt {event.attempt} makes {len(running)} probes at once, {most} may run"
             self.violated(event.at_s, event.call, event.target, what)
