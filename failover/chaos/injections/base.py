@@ -46,6 +46,11 @@ class Encounter:
     images: Images
     at_s: float = 0.0
     ask: int = 1
+    draws: Callable[[str], float] | None = None
+
+    def drawn(self, what: str) -> float:
+        """A draw in [0, 1) of this attempt's own, for whatever else an injection leaves to chance."""
+        return 0.0 if self.draws is None else self.draws(what)
 
     def remade(self, exchange: Exchange, make: Callable[[WireReply], WireReply], *key: Any) -> Exchange:
         """The same exchange at the same pace, with another reply in its image; without one, untouched.

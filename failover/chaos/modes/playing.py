@@ -22,10 +22,12 @@ PAST_EVERY_LIMIT_S = 1e9
 
 
 class _AnyCredential(Mapping[str, str]):
-    """Every credential exists and opens nothing: nothing is sent anywhere."""
+    """Every credential exists and opens nothing, and every address is nobody's: nothing is sent anywhere."""
 
     def __getitem__(self, name: str) -> str:
-        return "a-drill-needs-no-credential"
+        if name.endswith("_VERSION"):
+            raise KeyError(name)
+        return "https://provider.invalid" if name.endswith("_BASE") else "a-drill-needs-no-credential"
 
     def __iter__(self) -> Any:
         return iter(())

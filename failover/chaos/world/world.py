@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from math import inf
 from typing import Protocol
@@ -72,12 +73,16 @@ class World:
         for index, injection in self._hits[target.name]:
             share = injection.share_at(at_s)
             if share >= 1.0 or (share > 0.0 and self._drawn(index, injection, target, asked, ask) < share):
-                met = Encounter(target, asked, stream, self._images, at_s, ask)
+                draws = partial(self._draw, index, target.name, asked.request.id, ask)
+                met = Encounter(target, asked, stream, self._images, at_s, ask, draws)
                 exchange = injection.change(exchange, met)
         return exchange
 
     def _drawn(self, index: int, injection: Injection, target: Target, asked: Asked, ask: int) -> float:
         return self.chance.uniform("share", index, *injection.stuck_to(target, asked, ask))
+
+    def _draw(self, index: int, target: str, request: str, ask: int, what: str) -> float:
+        return self.chance.uniform(what, index, target, request, ask)
 
     def _undisturbed(self, target: Target, asked: Asked, ask: int, *, stream: bool) -> Exchange:
         shape, request = asked.shape, asked.request.id
