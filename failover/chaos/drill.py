@@ -20,6 +20,7 @@ from failover.chaos.modes.simulation import Simulation
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.chaos.workload import Shape
+from failover.chaos.workload_section import Workload
 from failover.chaos.world.chance import Chance
 from failover.chaos.world.repertoire import Repertoire
 from failover.chaos.world.successes import Source
@@ -27,6 +28,7 @@ from failover.chaos.world.world import World
 from failover.config import Config, load_config
 from failover.core.decide import Facts
 from failover.core.events import Event, InjectionEnded, InjectionStarted, PriceInForce
+from failover.core.vocabulary import Route
 from failover.errors import CassetteError, Complaint, ConfigError
 from failover.known_models import with_model_facts
 from failover.price_map import price_book
@@ -55,8 +57,7 @@ def run_drill(
     """
     began_s = time.perf_counter()
     loaded = with_model_facts(load_config(config or scenario.config_path))
-    routes = _routes(scenario, loaded, mode)
-    workload = scenario.workload
+    routes, workload = _routes(scenario, loaded, mode)
     repertoire = Repertoire(load_folder(_cassettes(scenario, loaded, cassettes)))
     world = World(
         Chance(seed),
@@ -91,7 +92,7 @@ def run_drill(
             mode=mode,
             events=written.events,
             possible=oracle.possible(),
-            episodes=_sources(scenario, routes, repertoire),
+            episodes=_sources(workload, routes, repertoire),
             journal_sha256=digest,
             wall_s=time.perf_counter() - began_s,
             reproduce=_reproduce(scenario, seed, mode, config, cassettes),
@@ -99,35 +100,44 @@ def run_drill(
     )
 
 
-def _routes(scenario: Scenario, config: Config, mode: str) -> Routes:
-    names = dict.fromkeys(part.route for part in scenario.workload.parts())
+def _routes(scenario: Scenario, config: Config, mode: str) -> tuple[Routes, Workload]:
+    """The routes that are called, and the workload on them."""
+    workload = scenario.workload.on([route.name for route in config.routes.values() if _is_played(route)])
+    names = list(dict.fromkeys(part.route or "" for part in workload.parts()))
     unknown = [
         scenario.complaint(("workload", "route"), _no_route(config, name))
         for name in names
-        if name is None or name not in config.routes
+        if name not in config.routes
     ]
-    if unknown:
-        raise ConfigError(unknown)
-    routes = Routes(tuple(config.routes[name] for name in names if name is not None), config.routes)
-    complaints = [*_unplayable(scenario, routes, mode), *_idle(scenario, routes)]
-    if complaints:
-        raise ConfigError(complaints)
-    return routes
+    if unknown or not names:
+        raise ConfigError(unknown or [scenario.complaint(("workload",), _no_route(config, ""))])
+    routes = Routes(tuple(config.routes[name] for name in names), config.routes)
+    idle = list(_idle(scenario, routes))
+    if scenario.when_untouched == "skip" and idle and len(idle) == len(scenario.injections):
+        raise SkippedDrill(f"nothing that happens in it touches {config.source}")
+    if idle and scenario.when_untouched == "refuse":
+        raise ConfigError(idle)
+    if mode == "replay":
+        _require_playable(routes)
+    return routes, workload
 
 
-def _no_route(config: Config, name: str | None) -> str:
+def _is_played(route: Route) -> bool:
+    """Plain functions are called as they are: there is no wire to play."""
+    return not any(target.callable for target in route.targets())
+
+
+def _no_route(config: Config, name: str) -> str:
     known = ", ".join(sorted(config.routes))
-    missing = "is missing" if name is None else f"{name!r} is not there"
-    return f"the route {missing}: {config.source} has {known}"
+    return f"{config.source} has no route {name!r}; it has: {known}"
 
 
-def _unplayable(scenario: Scenario, routes: Routes, mode: str) -> Iterator[Complaint]:
+def _require_playable(routes: Routes) -> None:
     """A simulation may do without litellm: its classifier then judges alone."""
-    for target in routes.targets() if mode == "replay" else ():
+    for target in routes.targets():
         why = why_unplayable(target.model)
         if why is not None:
-            what = f"{target.name}, {target.model}, cannot be replayed: {why}; simulate it"
-            yield scenario.complaint(("config",), what)
+            raise SkippedDrill(f"{target.name}, {target.model}, cannot be replayed: {why}; simulate it")
 
 
 def _idle(scenario: Scenario, routes: Routes) -> Iterator[Complaint]:
@@ -165,12 +175,12 @@ def _world_events(scenario: Scenario, routes: Routes, world: World) -> list[tupl
     return [each for each in ordered if each[0] <= scenario.workload.for_s]
 
 
-def _sources(scenario: Scenario, routes: Routes, repertoire: Repertoire) -> dict[str, int]:
+def _sources(workload: Workload, routes: Routes, repertoire: Repertoire) -> dict[str, int]:
     """How many targets answer with their own recordings, with borrowed ones, and synthetically.
 
     For each operation, streamed or not, that the workload asks for.
     """
-    asked = {(part.operation, part.stream) for part in scenario.workload.parts()}
+    asked = {(part.operation, part.stream) for part in workload.parts()}
     counts = Counter(
         repertoire.of(target, Shape(operation), stream=stream).source
         for operation, stream in asked

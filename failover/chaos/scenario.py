@@ -52,6 +52,7 @@ class Expectations(Section):
     served_share_min: Mapping[str, float] = Field(default_factory=dict)
     served_share_max: Mapping[str, float] = Field(default_factory=dict)
     sometimes: tuple[Sometimes, ...] = ()
+    never: tuple[Sometimes, ...] = ()
 
 
 class SteadyState(Section):
@@ -69,13 +70,15 @@ class ScenarioSection(Section):
     """The file's shape. Paths are relative to the file. `modes` left out: both.
 
     `begins` is the date and time at which virtual time begins: prices go by date. `source` says where the
-    story is told, `known` what is known of it, and `assumed` what nobody published.
+    story is told, `known` what is known of it, and `assumed` what nobody published. `when_untouched` says
+    whether a config that no injection hits is refused, or skips the scenario.
     """
 
     title: str = Field(min_length=1)
     config: str
     cassettes: str | None = None
     when_cassettes_absent: Literal["refuse", "skip"] = "refuse"
+    when_untouched: Literal["refuse", "skip"] = "refuse"
     modes: tuple[Literal["simulate", "replay"], ...] | None = Field(default=None, min_length=1)
     begins: AwareDatetime | None = None
     source: tuple[str, ...] = ()
@@ -98,6 +101,7 @@ class Scenario:
         self.config_path = path.parent / section.config
         self.cassettes_path = None if section.cassettes is None else path.parent / section.cassettes
         self.when_cassettes_absent = section.when_cassettes_absent
+        self.when_untouched = section.when_untouched
         self.modes = section.modes or MODES
         self.start_epoch_s = START_EPOCH_S if section.begins is None else section.begins.timestamp()
         self.source = section.source

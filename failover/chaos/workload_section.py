@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from pydantic import Field
@@ -23,6 +24,8 @@ class Arrivals(StrEnum):
 
 class Kind(Section):
     """What a request is: which route and operation it asks for, how large, for whom.
+
+    Without a `route` every route of the config is called alike.
 
     `tokens_in` and `tokens_out` set the size of every request and reply; left out, the recorded ones
     count. `stream` asks for streamed replies. `tenants` is how many customers share the requests.
@@ -53,6 +56,15 @@ class Workload(Kind):
     for_s: float = Field(gt=0.0, le=FOR_MAX_S)
     arrivals: Arrivals = Arrivals.POISSON
     mix: tuple[Part, ...] = ()
+
+    def on(self, routes: Sequence[str]) -> Workload:
+        """The same workload, with those of its requests that name no route spread evenly over `routes`."""
+        mix = tuple(
+            part.model_copy(update={"route": route, "share": part.share / len(routes)})
+            for part in self.parts()
+            for route in ([part.route] if part.route else routes)
+        )
+        return self.model_copy(update={"mix": mix})
 
     def parts(self) -> tuple[Part, ...]:
         """The kinds of requests, each complete; one of all requests where there is no mix."""

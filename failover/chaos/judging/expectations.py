@@ -74,6 +74,8 @@ def _results(expect: Expectations, seen: Evidence) -> Iterator[ExpectationResult
         yield _at_most(f"served_share_max.{target}", limit, seen.measures.served_share(target))
     for word in expect.sometimes:
         yield _at_least(f"sometimes.{word.value}", 1, seen.coverage.sometimes[word.value])
+    for word in expect.never:
+        yield _at_most(f"never.{word.value}", 0, seen.coverage.sometimes[word.value])
 
 
 def _at_least(name: str, limit: float, measured: float | None) -> ExpectationResult:
