@@ -10,15 +10,18 @@ from pathlib import Path
 
 from failover.adapters.playable import why_unplayable
 from failover.cassettes.episodes import load_folder
+from failover.chaos.judging.invariants import INVARIANTS, OF_ANY_CLIENT
 from failover.chaos.judging.journal import Journal
 from failover.chaos.judging.judge import Judge
 from failover.chaos.judging.oracle import Oracle
-from failover.chaos.judging.verdict import DrillFacts, Verdict, compose
+from failover.chaos.judging.verdict import OURS, DrillFacts, Verdict, compose
 from failover.chaos.modes.outcomes import Outcomes
 from failover.chaos.modes.replay import Replay
 from failover.chaos.modes.simulation import Simulation
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
+from failover.chaos.subjects.driver import SubjectDrive
+from failover.chaos.subjects.named import NamedSubject
 from failover.chaos.workload import Shape
 from failover.chaos.workload_section import Workload
 from failover.chaos.world.chance import Chance
@@ -48,12 +51,14 @@ def run_drill(
     cassettes: Path | None = None,
     journal: Path | None = None,
     listeners: Sequence[object] = (),
+    subject: NamedSubject | None = None,
 ) -> Verdict:
     """Run `scenario` in `mode` (`simulate` or `replay`) and judge it.
 
     `config` and `cassettes` go before what the scenario names; `journal` is a file to write the
-    events to. `listeners` see the events as the judge does: by methods named after them. Raises
-    `ConfigError`, `CassetteError`, `SkippedDrill`.
+    events to. `listeners` see the events as the judge does: by methods named after them. `subject` is
+    a client to be drilled in the router's place, replayed. Raises `ConfigError`, `CassetteError`,
+    `SkippedDrill`.
     """
     began_s = time.perf_counter()
     loaded = with_model_facts(load_config(config or scenario.config_path))
@@ -70,11 +75,14 @@ def run_drill(
     outcomes = Outcomes()
     told = next((each.oracle_told for each in listeners if hasattr(each, "oracle_told")), None)
     oracle = Oracle(world, outcomes, routes, workload.rate_per_s * workload.for_s, told)
-    judge = Judge(scenario, routes, (oracle, *listeners))
+    invariants = INVARIANTS if subject is None else OF_ANY_CLIENT
+    judge = Judge(scenario, routes, (oracle, *listeners), invariants)
     try:
         with Journal(judge.see, journal) as written:
-            driver: Simulation | Replay
-            if mode == "simulate":
+            driver: Simulation | Replay | SubjectDrive
+            if subject is not None:
+                driver = SubjectDrive(world, outcomes, routes, written.record, subject.making)
+            elif mode == "simulate":
                 facts = Facts(world.prices, world.start_epoch_s)
                 driver = Simulation(world, outcomes, loaded.routes.values(), facts, written.record)
             else:
@@ -95,7 +103,9 @@ def run_drill(
             episodes=_sources(workload, routes, repertoire),
             journal_sha256=digest,
             wall_s=time.perf_counter() - began_s,
-            reproduce=_reproduce(scenario, seed, mode, config, cassettes),
+            reproduce=_reproduce(scenario, seed, mode, config, cassettes, subject),
+            subject=OURS if subject is None else subject.name,
+            gaps=driver.gaps() if isinstance(driver, SubjectDrive) else (),
         ),
     )
 
@@ -189,10 +199,19 @@ def _sources(workload: Workload, routes: Routes, repertoire: Repertoire) -> dict
     return {source.value: counts[source] for source in Source}
 
 
-def _reproduce(scenario: Scenario, seed: int, mode: str, config: Path | None, cassettes: Path | None) -> str:
+def _reproduce(
+    scenario: Scenario,
+    seed: int,
+    mode: str,
+    config: Path | None,
+    cassettes: Path | None,
+    subject: NamedSubject | None,
+) -> str:
     words = ["failover", "drill", str(scenario.path), "--seed", str(seed), "--mode", mode]
     if config is not None:
         words += ["--config", str(config)]
     if cassettes is not None:
         words += ["--cassettes", str(cassettes)]
+    if subject is not None:
+        words += ["--subject", subject.name]
     return shlex.join(words)
