@@ -10,6 +10,7 @@ from pathlib import Path
 
 from failover.adapters.playable import why_unplayable
 from failover.cassettes.episodes import load_folder
+from failover.chaos.asked_latency import asked_latencies, idle_latencies
 from failover.chaos.judging.journal import Journal
 from failover.chaos.judging.judge import Judge
 from failover.chaos.judging.oracle import Oracle
@@ -20,6 +21,7 @@ from failover.chaos.modes.simulation import Simulation
 from failover.chaos.scenario import Scenario
 from failover.chaos.workload import Size
 from failover.chaos.world.chance import Chance
+from failover.chaos.world.latency import LatencyModel
 from failover.chaos.world.repertoire import Source, Successes, repertoire
 from failover.chaos.world.world import START_EPOCH_S, World
 from failover.config import Config, load_config
@@ -65,7 +67,10 @@ def run_drill(
     answers = repertoire(route.targets(), episodes, size, stream=workload.stream)
     prices = price_book(loaded)
     tokens_out = TOKENS_OUT_NOMINAL if workload.tokens_out is None else workload.tokens_out
-    world = World(Chance(seed), route.targets(), answers, scenario.injections, prices, tokens_out)
+    latencies = _latencies(scenario, route, answers)
+    world = World(
+        Chance(seed), route.targets(), answers, scenario.injections, prices, tokens_out, latencies=latencies
+    )
     judge = Judge(scenario, route, listeners)
     outcomes = Outcomes(stream=workload.stream)
     oracle = Oracle(world, outcomes, route)
@@ -125,6 +130,14 @@ def _route(scenario: Scenario, config: Config) -> Route:
     if idle:
         raise ConfigError(idle)
     return route
+
+
+def _latencies(scenario: Scenario, route: Route, answers: Mapping[str, Successes]) -> dict[str, LatencyModel]:
+    timed = {name for name, successes in answers.items() if successes.timed}
+    idle = idle_latencies(scenario.latency, route.targets(), timed)
+    if idle:
+        raise ConfigError([scenario.complaint(("latency", name), why) for name, why in idle.items()])
+    return asked_latencies(scenario.latency, route.targets())
 
 
 def _cassettes(scenario: Scenario, config: Config, asked: Path | None) -> Path:

@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 
 from pydantic import Field
 
+from failover.chaos.asked_latency import LatencySection
 from failover.chaos.injections import AnyInjection
 from failover.documents import Complaints, Document, Place, Section, load_document, validate
 from failover.errors import Complaint
@@ -92,6 +93,7 @@ class ScenarioSection(Section):
     when_cassettes_absent: Literal["refuse", "skip"] = "refuse"
     modes: tuple[Literal["simulate", "replay"], ...] | None = Field(default=None, min_length=1)
     workload: Workload
+    latency: Mapping[str, LatencySection] = Field(default_factory=dict)
     inject: tuple[AnyInjection, ...] = ()
     steady_state: SteadyState = SteadyState()
     expect: Expectations = Expectations()
@@ -110,6 +112,7 @@ class Scenario:
         self.when_cassettes_absent = section.when_cassettes_absent
         self.modes = section.modes or (STREAMED_MODES if section.workload.stream else MODES)
         self.workload = section.workload
+        self.latency = section.latency
         self.injections = section.inject
         self.steady_state = section.steady_state
         self.expect = section.expect

@@ -9,8 +9,9 @@ from math import inf
 
 from failover.chaos.injections import Encounter, Injection
 from failover.chaos.world.chance import Chance
+from failover.chaos.world.fitted_latency import latency_model
 from failover.chaos.world.image import Exchange
-from failover.chaos.world.latency import latency_model
+from failover.chaos.world.latency import LatencyModel
 from failover.chaos.world.repertoire import Successes
 from failover.core.prices import DatedPrice, PriceBook
 from failover.core.vocabulary import Target
@@ -20,7 +21,10 @@ START_EPOCH_S = 1_767_225_600.0
 
 
 class World:
-    """Answers what an attempt meets. `ask` counts how often this call asked this target, from 1."""
+    """Answers what an attempt meets. `ask` counts how often this call asked this target, from 1.
+
+    `latencies` are a scenario's own, by target; the others answer as quickly as was recorded of them.
+    """
 
     def __init__(
         self,
@@ -30,12 +34,18 @@ class World:
         injections: Sequence[Injection],
         prices: PriceBook,
         tokens_out: int,
+        *,
+        latencies: Mapping[str, LatencyModel] | None = None,
     ) -> None:
         self.chance = chance
         self.injections = injections
         self.prices = PriceBook({target.name: _priced(target, injections, prices) for target in targets})
         self._repertoire = repertoire
         self._tokens_out = tokens_out
+        told = latencies or {}
+        self._latencies = {
+            target.name: told.get(target.name) or latency_model(target.model) for target in targets
+        }
         self._hits: dict[str, list[tuple[int, Injection]]] = {
             target.name: [
                 (index, injection)
@@ -64,7 +74,7 @@ class World:
         if answer.timing is not None and answer.timing.total_s is not None:
             first_byte_s, total_s = answer.timing.first_byte_s, answer.timing.total_s
             return Exchange(answer.image, total_s if first_byte_s is None else first_byte_s, total_s)
-        first_token_s, total_s = latency_model(target.model).draw(self.chance, self._tokens_out, *key)
+        first_token_s, total_s = self._latencies[target.name].draw(self.chance, self._tokens_out, *key)
         return Exchange(answer.image, first_token_s, total_s)
 
 
