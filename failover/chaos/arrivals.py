@@ -7,7 +7,7 @@ seconds from the workload's start, in whole microseconds; nothing is kept but th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from math import cos, log, pi
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
 
 from failover.chaos.world.chance import Chance
-from failover.documents import Section
+from failover.documents import Section, shown
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
-DAY_S = 86_400.0
 HOUR_S = 3_600.0
+TURN_PER_S = 2.0 * pi / (24.0 * HOUR_S)
+"""How far a day's circle turns in a second, in radians."""
 PLAIN = ("constant", "poisson", "daily", "burst")
 """The kinds that may be written as a mere word, everything else by default; a trace names its file."""
 
@@ -67,14 +68,16 @@ class Daily(Section):
     def rate_at(self, at_s: float, rate_per_s: float) -> float:
         """Arrivals per second at a time, when `rate_per_s` is the day's mean."""
         since_peak_s = at_s + (self.start_hour - self.peak_hour) * HOUR_S
-        return rate_per_s * (1.0 + self._swing() * cos(2.0 * pi * since_peak_s / DAY_S))
+        return rate_per_s * (1.0 + self._swing() * cos(TURN_PER_S * since_peak_s))
 
     def times(self, rate_per_s: float, for_s: float, chance: Chance, *key: str | int) -> Iterator[float]:
         """The arrivals before `for_s`: those of the peak's rate, thinned (Lewis and Shedler, 1979)."""
-        most_per_s = rate_per_s * (1.0 + self._swing())
+        swing, since_s = self._swing(), (self.start_hour - self.peak_hour) * HOUR_S
+        most_per_s = rate_per_s * (1.0 + swing)
         at_s, number = 0.0, 1
         while (at_s := round(at_s + _gap(chance, *key, number) / most_per_s, 6)) < for_s:
-            if chance.uniform("thinned", *key, number) * most_per_s < self.rate_at(at_s, rate_per_s):
+            share = (1.0 + swing * cos(TURN_PER_S * (at_s + since_s))) / (1.0 + swing)
+            if chance.uniform("thinned", *key, number) < share:
                 yield at_s
             number += 1
 
@@ -147,7 +150,11 @@ def _gap(chance: Chance, *key: str | int) -> float:
 
 
 def _as_table(value: Any) -> Any:
-    return {"kind": value} if isinstance(value, str) else value
+    if isinstance(value, str):
+        return {"kind": value}
+    if isinstance(value, Section | Mapping):
+        return value
+    raise ValueError(f"must be a word or a mapping, got {shown(value)}")
 
 
 class _WordOrTable:

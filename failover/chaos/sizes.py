@@ -13,6 +13,7 @@ sixteenth.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from functools import cached_property
 from itertools import accumulate, pairwise
 from math import exp
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
 
 from failover.chaos.world.chance import Chance
-from failover.documents import Section
+from failover.documents import Section, shown
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
@@ -117,7 +118,11 @@ def _log_normal_means(median: float, spread: float) -> list[int]:
 
 
 def _as_table(value: Any) -> Any:
-    return {"values": [value]} if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(value, Section | Mapping):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= TOKENS_MAX:
+        raise ValueError(f"must be a whole number from 0 to {TOKENS_MAX}, or a mapping, got {shown(value)}")
+    return {"values": [value]}
 
 
 class _NumberOrTable:
