@@ -10,6 +10,7 @@ from pathlib import Path
 
 from failover.adapters.playable import why_unplayable
 from failover.cassettes.episodes import load_folder
+from failover.chaos.asked_latency import asked_latencies, idle_latencies
 from failover.chaos.judging.invariants import INVARIANTS, OF_ANY_CLIENT
 from failover.chaos.judging.journal import Journal
 from failover.chaos.judging.judge import Judge
@@ -22,9 +23,10 @@ from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.chaos.subjects.driver import SubjectDrive
 from failover.chaos.subjects.named import NamedSubject
-from failover.chaos.workload import Shape
+from failover.chaos.workload import Shape, arrivals, expected
 from failover.chaos.workload_section import Workload
 from failover.chaos.world.chance import Chance
+from failover.chaos.world.latency import LatencyModel
 from failover.chaos.world.repertoire import Repertoire
 from failover.chaos.world.successes import Source
 from failover.chaos.world.world import World
@@ -71,10 +73,11 @@ def run_drill(
         scenario.injections,
         price_book(loaded),
         scenario.start_epoch_s,
+        latencies=_latencies(scenario, routes, workload, repertoire),
     )
     outcomes = Outcomes()
     told = next((each.oracle_told for each in listeners if hasattr(each, "oracle_told")), None)
-    oracle = Oracle(world, outcomes, routes, workload.rate_per_s * workload.for_s, told)
+    oracle = Oracle(world, outcomes, routes, expected(workload, scenario.trace), told)
     invariants = INVARIANTS if subject is None else OF_ANY_CLIENT
     judge = Judge(scenario, routes, (oracle, *listeners), invariants)
     try:
@@ -87,7 +90,8 @@ def run_drill(
                 driver = Simulation(world, outcomes, loaded.routes.values(), facts, written.record)
             else:
                 driver = Replay(world, outcomes, loaded, written.record)
-            driver.run(workload, _world_events(scenario, routes, world), oracle.arrived)
+            requests = arrivals(workload, world.chance, scenario.trace)
+            driver.run(requests, _world_events(scenario, routes, world), oracle.arrived)
             judgement = judge.finish(driver.now)
             digest = written.sha256()
     finally:
@@ -113,7 +117,8 @@ def run_drill(
 def _routes(scenario: Scenario, config: Config, mode: str) -> tuple[Routes, Workload]:
     """The routes that are called, and the workload on them."""
     workload = scenario.workload.on([route.name for route in config.routes.values() if _is_played(route)])
-    names = list(dict.fromkeys(part.route or "" for part in workload.parts()))
+    told = scenario.trace.routes if scenario.trace else ()
+    names = list(dict.fromkeys([*(part.route or "" for part in workload.parts()), *told]))
     unknown = [
         scenario.complaint(("workload", "route"), _no_route(config, name))
         for name in names
@@ -158,6 +163,23 @@ def _idle(scenario: Scenario, routes: Routes) -> Iterator[Complaint]:
             yield scenario.complaint(("inject", index), what)
 
 
+def _latencies(
+    scenario: Scenario, routes: Routes, workload: Workload, repertoire: Repertoire
+) -> dict[str, LatencyModel]:
+    timed = {
+        target.name
+        for target in routes.targets()
+        if all(
+            repertoire.of(target, Shape(operation), stream=stream).timed
+            for operation, stream in workload.kinds()
+        )
+    }
+    idle = idle_latencies(scenario.latency, routes.targets(), timed)
+    if idle:
+        raise ConfigError([scenario.complaint(("latency", name), why) for name, why in idle.items()])
+    return asked_latencies(scenario.latency, routes.targets())
+
+
 def _cassettes(scenario: Scenario, config: Config, asked: Path | None) -> Path:
     folder = asked or scenario.cassettes_path or config.cassettes or shipped_folder("cassettes")
     if folder.is_dir():
@@ -190,10 +212,9 @@ def _sources(workload: Workload, routes: Routes, repertoire: Repertoire) -> dict
 
     For each operation, streamed or not, that the workload asks for.
     """
-    asked = {(part.operation, part.stream) for part in workload.parts()}
     counts = Counter(
         repertoire.of(target, Shape(operation), stream=stream).source
-        for operation, stream in asked
+        for operation, stream in workload.kinds()
         for target in routes.targets()
     )
     return {source.value: counts[source] for source in Source}

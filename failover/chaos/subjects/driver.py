@@ -11,8 +11,7 @@ from failover.chaos.routes import Routes
 from failover.chaos.subjects.clocks import run_dated
 from failover.chaos.subjects.setting import Making, Subject, SubjectRequest, setting_of
 from failover.chaos.subjects.wire import Made, Wire
-from failover.chaos.workload import Asked, arrivals
-from failover.chaos.workload_section import Workload
+from failover.chaos.workload import Asked, Requests
 from failover.chaos.world.world import World
 from failover.core.events import CallEnded, CallStarted, Event
 from failover.core.vocabulary import Route
@@ -56,20 +55,20 @@ class SubjectDrive:
         return (f"{count} requests reached no target, the first: {first}; {why}: {keys}",)
 
     def run(
-        self, workload: Workload, at: list[tuple[float, Event]], arrived: Callable[[Asked, float], None]
+        self, requests: Requests, at: list[tuple[float, Event]], arrived: Callable[[Asked, float], None]
     ) -> None:
         """Run to the end of the last call; arguments as in `Simulation.run`."""
         with litellm_drilled(), self.wire.installed():
-            run_dated(lambda: self._run(workload, at, arrived), self._world.start_epoch_s)
+            run_dated(lambda: self._run(requests, at, arrived), self._world.start_epoch_s)
 
     async def _run(
-        self, workload: Workload, at: list[tuple[float, Event]], arrived: Callable[[Asked, float], None]
+        self, requests: Requests, at: list[tuple[float, Event]], arrived: Callable[[Asked, float], None]
     ) -> None:
         loop = asyncio.get_running_loop()
         for at_s, event in at:
             loop.call_at(at_s, self._record, event)
         async with self._making(self._setting) as subject, asyncio.TaskGroup() as calls:
-            for arrived_s, asked in arrivals(workload, self._world.chance):
+            for arrived_s, asked in requests:
                 await asyncio.sleep(arrived_s - loop.time())
                 arrived(asked, arrived_s)
                 calls.create_task(self._call(subject, asked))
