@@ -24,12 +24,18 @@ class Judgement:
 
 
 class Judge:
-    """Sees every event of a drill of `scenario` on `route`, in order of time; so do the `listeners`."""
+    """Sees every event of a drill of `scenario` on `route`, in order of time; so do the `listeners`.
+
+    A listener's `invariant_violated(name, at_s, call, target)` hears of each violation, before its event.
+    """
 
     def __init__(self, scenario: Scenario, route: Route, listeners: Sequence[object] = ()) -> None:
         self._measures = MeasureTally(scenario, route)
         self._coverage = CoverageTally(scenario, route)
         self._invariants = [invariant(scenario, route) for invariant in INVARIANTS]
+        heard = [each.invariant_violated for each in listeners if hasattr(each, "invariant_violated")]
+        for invariant in self._invariants:
+            invariant.heard = tuple(heard)
         self._handlers = dispatch_table([self._measures, self._coverage, *self._invariants, *listeners])
 
     def see(self, event: Event) -> None:
