@@ -10,7 +10,8 @@ from typing import Any
 from failover.chaos import drill
 from failover.chaos.judging.excerpts import Excerpt, excerpts
 from failover.chaos.judging.moments import Moments
-from failover.chaos.judging.timeline import Band, Timeline, TimelineTally
+from failover.chaos.judging.timeline import Band, Timeline
+from failover.chaos.judging.timeline_tally import TimelineTally
 from failover.chaos.judging.verdict import Verdict
 from failover.chaos.scenario import Scenario
 from failover.config import load_config

@@ -81,7 +81,7 @@ def _requests(verdict: Verdict, timeline: Timeline) -> Chart:
         how,
         _per_bin("requests", timeline),
         220,
-        {"data": traces, "layout": layout(timeline, barmode="stack")},
+        {"data": traces, "layout": layout(timeline, barmode="stack", showlegend=len(traces) > 1)},
     )
 
 

@@ -7,7 +7,7 @@ Plotly obeys some markup in its texts, so that names from files are escaped for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
@@ -43,7 +43,7 @@ def bars(name: str, row: Sequence[int], timeline: Timeline, colour: str, pattern
 
 
 def area(name: str, row: Sequence[int], timeline: Timeline, colour: str, pattern: str) -> Figure:
-    """A share of all that is stacked."""
+    """A share of all that is stacked; the last value stands until its bin ends."""
     width = timeline.bin_s * scale_of(timeline)
     filled = {"fillpattern": {"shape": pattern, "bgcolor": colour, "fgcolor": "@paper", "size": 6}}
     return {
@@ -52,7 +52,7 @@ def area(name: str, row: Sequence[int], timeline: Timeline, colour: str, pattern
         "name": label(name),
         "x0": 0.0,
         "dx": width,
-        "y": list(row),
+        "y": [*row, row[-1]],
         "stackgroup": "targets",
         "groupnorm": "percent",
         "fillcolor": colour,
@@ -107,7 +107,7 @@ def layout(timeline: Timeline, **more: Any) -> Figure:
     scale = scale_of(timeline)
     shapes, notes = [], []
     for index, band in enumerate(timeline.bands):
-        shapes.append(_band(band, timeline))
+        shapes += [_band(band, timeline), *_edges(band, timeline)]
         notes.append(_note(band, letter(index), scale))
     unit = " h" if scale < 1.0 else " s"
     axis = {"gridcolor": GRID, "zeroline": False, "fixedrange": True, "linecolor": GRID}
@@ -150,9 +150,19 @@ def _band(band: Band, timeline: Timeline) -> Figure:
         "y0": 0,
         "y1": 1,
         "fillcolor": "@fault" if band.is_fault else "@change",
-        "line": {"width": 1, "color": "@edge", "dash": "dot"},
+        "line": {"width": 0},
         "layer": "below",
     }
+
+
+def _edges(band: Band, timeline: Timeline) -> Iterator[Figure]:
+    """Its beginning and end, also where areas cover the band itself."""
+    for at_s in (band.starts_s, band.ends_s):
+        if at_s is not None and at_s < timeline.ends_s:
+            at = at_s * scale_of(timeline)
+            line = {"width": 1, "color": "@edge", "dash": "dot"}
+            place = {"xref": "x", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1}
+            yield {"type": "line", **place, "line": line, "layer": "above"}
 
 
 def _note(band: Band, name: str, scale: float) -> Figure:

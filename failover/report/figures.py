@@ -22,15 +22,14 @@ def seconds(value_s: float | None) -> str:
     """`0.547 s`, `3.61 s`, `10.9 s`, `306 s`."""
     if value_s is None:
         return NOTHING
-    if value_s < 1.0:
-        return f"{value_s:.3f} s"
-    return f"{value_s:.2f} s" if value_s < TENS else f"{value_s:.1f} s".replace(".0 s", " s")
+    digits = 3 if value_s < 1.0 else 2 if value_s < TENS else 1
+    return f"{trimmed(value_s, digits)} s"
 
 
 def moment(at_s: float) -> str:
     """When, since the drill began: `304.5 s`, and `2 h 05 min` where hours have passed."""
     if at_s < LONG_S:
-        return f"{at_s:.1f} s".replace(".0 s", " s")
+        return f"{trimmed(at_s, 1)} s"
     minutes = round(at_s / 60.0)
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
@@ -39,7 +38,14 @@ def dollars(value_usd: float | None) -> str:
     """`$12.70`, with more digits where it is little."""
     if value_usd is None:
         return NOTHING
-    return f"${value_usd:.4f}" if value_usd < TENS else f"${value_usd:.2f}"
+    shown = f"{value_usd:.4f}" if value_usd < TENS else f"{value_usd:.2f}"
+    return f"${shown[:-2] if shown.endswith('00') and value_usd < TENS else shown}"
+
+
+def trimmed(value: float, digits: int) -> str:
+    """A number with at most so many digits after its point, and no zeros at its end."""
+    shown = f"{value:.{digits}f}"
+    return shown.rstrip("0").rstrip(".") if digits else shown
 
 
 def counted(number: int, word: str) -> str:

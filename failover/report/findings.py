@@ -13,6 +13,8 @@ from failover.report.figures import counted, dollars, listed, moment, percent, s
 JOIN_S = 1.0
 """Absences that follow each other so closely are one."""
 
+TWICE = 2
+
 TOLD_MOST = 2
 """So many targets are told of in one sentence."""
 
@@ -78,7 +80,7 @@ def traffic_finding(timeline: Timeline) -> str:
         return f"Nobody was kept away; {shares[0][1]} served {percent(shares[0][0] / served)} of the answers"
     sentences = [_absence(timeline, name, spans) for name, spans in told[:TOLD_MOST]]
     if len(told) > TOLD_MOST:
-        sentences.append(f"{counted(len(told) - TOLD_MOST, 'more target')} too")
+        sentences.append(f"{listed([name for name, _ in told[TOLD_MOST:]])} too")
     return "; ".join(sentences)
 
 
@@ -88,7 +90,8 @@ def _absence(timeline: Timeline, name: str, spans: Sequence[Span]) -> str:
     when = f"from {moment(longest[0])} to {until}"
     if len(spans) > 1:
         total_s = sum(to_s - from_s for from_s, to_s in spans)
-        when = f"{len(spans)} times, {seconds(total_s)} in all, the longest {when}"
+        times = "twice" if len(spans) == TWICE else f"{len(spans)} times"
+        when = f"{times}, {seconds(total_s)} in all, the longest {when}"
     return f"{name} was kept away {when}{_stand_in(timeline, name, longest)}"
 
 
@@ -170,7 +173,7 @@ def breakers_finding(timeline: Timeline) -> str:
     for line in timeline.targets:
         if spans := away(timeline, line.name):
             total_s = sum(to_s - from_s for from_s, to_s in spans)
-            times = "once" if len(spans) == 1 else f"{len(spans)} times"
+            times = {1: "once", TWICE: "twice"}.get(len(spans), f"{len(spans)} times")
             parts.append(f"{line.name} {times}, {seconds(total_s)} in all")
     return f"Kept away: {'; '.join(parts)}" if parts else "Nobody was kept away"
 

@@ -5,7 +5,7 @@
   const CONFIG = { responsive: true, displayModeBar: false, typesetMath: false, scrollZoom: false, showTips: false };
   const TAKEN_FROM_PAGE = new Set(["color", "fillcolor", "bgcolor", "fgcolor", "gridcolor", "linecolor", "tickcolor"]);
   const plots = Array.from(document.querySelectorAll(".plot"));
-  const narrow = window.matchMedia("(max-width: 760px)");
+  const narrow = window.matchMedia("screen and (max-width: 760px)");
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
   function painted(value, style) {
@@ -22,15 +22,19 @@
   function draw(plot, widthPx) {
     const source = plot.parentElement.querySelector("script[type='application/json']");
     const figure = painted(JSON.parse(source.textContent), getComputedStyle(document.documentElement));
+    const heightPx = Number(plot.dataset.height);
+    figure.layout.height = heightPx;
     if (widthPx) {
       figure.layout.width = widthPx;
       figure.layout.autosize = false;
     } else if (narrow.matches) {
       figure.layout.margin.l = 42;
       figure.layout.margin.r = 8;
-      figure.layout.xaxis.nticks = 5;
+      figure.layout.xaxis.nticks = 6;
       figure.layout.font.size = 11;
+      figure.layout.height = heightPx + 14 * (figure.data.length - 1); // a legend takes more lines there
     }
+    plot.style.height = figure.layout.height + "px";
     plot.dataset.drawn = widthPx ? "printed" : "shown";
     return Plotly.react(plot, figure.data, figure.layout, Object.assign({}, CONFIG, { responsive: !widthPx }));
   }

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import orjson
 
-from failover.chaos.judging.excerpts import Excerpt
+from failover.chaos.judging.excerpts import Excerpt, ExcerptLine
 from failover.chaos.judging.expectations import ExpectationResult
 from failover.chaos.judging.timeline import Band, Timeline
 from failover.chaos.judging.verdict import Conclusion, Verdict
@@ -23,7 +23,7 @@ def section(anchor: str, verdict: Verdict, picture: Pictured | None) -> Markup:
     """Everything about one drill; without its picture only what the verdict tells."""
     parts = [_head(verdict, picture), _reasons(verdict), _command(verdict), _tiles(verdict)]
     if picture is not None:
-        parts += [_story(verdict, picture.timeline), *_excerpts(picture), *_charts(anchor, picture)]
+        parts += [_story(verdict, picture.timeline), *_charts(anchor, picture), *_excerpts(picture)]
     parts += [
         tag("h3", "What was expected"),
         tables.expectations(verdict),
@@ -120,12 +120,16 @@ def _band(index: int, band: Band) -> Markup:
 
 
 def _excerpts(picture: Pictured) -> Iterator[Markup]:
-    if picture.excerpts:
-        yield tag("h3", "What to read first")
+    """One box for each moment, also where it explains several limits."""
+    moments: dict[tuple[str, tuple[ExcerptLine, ...]], list[Excerpt]] = {}
     for excerpt in picture.excerpts:
-        kind = "rule" if excerpt.is_invariant else "expectation"
-        title = join(tag("b", f"{kind} {excerpt.about}"), " ", excerpt.why)
-        yield tag("div", tag("p", title), _journal(excerpt), class_="excerpt")
+        moments.setdefault((excerpt.why, excerpt.lines), []).append(excerpt)
+    if moments:
+        yield tag("h3", "The journal where it did not hold")
+    for same in moments.values():
+        names = [f"{'rule' if each.is_invariant else 'expectation'} {each.about}" for each in same]
+        title = join(tag("b", ", ".join(names)), ": ", same[0].why)
+        yield tag("div", tag("p", title), _journal(same[0]), class_="excerpt")
 
 
 def _journal(excerpt: Excerpt) -> Markup:
@@ -136,7 +140,10 @@ def _journal(excerpt: Excerpt) -> Markup:
         for line in excerpt.lines
     ]
     if excerpt.left_out:
-        rows.insert(excerpt.cut_after, tag("li", f"… {excerpt.left_out} events are left out here …"))
+        rows.insert(
+            excerpt.cut_after,
+            tag("li", tag("time", "…"), tag("span", f"{excerpt.left_out} events are left out here")),
+        )
     return tag("ol", *rows, class_="journal")
 
 
@@ -156,6 +163,7 @@ def _chart(name: str, chart: Chart) -> Markup:
         class_="plot",
         id=name,
         style=f"height:{chart.height_px}px",
+        data_height=str(chart.height_px),
         role="img",
         aria_label=chart.finding,
     )

@@ -103,14 +103,21 @@ def _violations(lines: Sequence[str]) -> int:
 def regret(verdict: Verdict) -> Markup:
     """Ours beside the best that was possible."""
     rows = list(_regret_rows(verdict.oracle, verdict.regret))
-    note = "The oracle knows the future: what it could not do, nobody could. A dash: not computed."
+    note = "The oracle knows the future: what it could not do, nobody could."
+    if not rows:
+        return tag("p", "The oracle was not asked.")
     return join(table(("", "best possible", "what we missed by"), rows), tag("p", note, class_="how"))
 
 
 def _regret_rows(oracle: Figures, missed: Figures) -> Iterator[Row]:
-    yield "requests served", percent(oracle.success_ratio), percent(missed.success_ratio)
-    yield "cost", dollars(oracle.cost_usd), dollars(missed.cost_usd)
-    yield "time to the answer", seconds(oracle.latency_s), seconds(missed.latency_s)
+    rows = (
+        ("requests served", oracle.success_ratio, missed.success_ratio, percent),
+        ("cost", oracle.cost_usd, missed.cost_usd, dollars),
+        ("time to the answer", oracle.latency_s, missed.latency_s, seconds),
+    )
+    for what, best, by, shown in rows:
+        if best is not None:
+            yield what, shown(best), shown(by)
 
 
 def targets(verdict: Verdict) -> Markup:

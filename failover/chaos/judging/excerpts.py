@@ -6,7 +6,8 @@ Which moment explains a broken limit is one table below; a drill that passed nee
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import orjson
@@ -15,7 +16,7 @@ from failover.chaos.judging.event_lines import event_line
 from failover.chaos.judging.expectations import ExpectationResult
 from failover.chaos.judging.moments import NONE, Moments, Story, Violation
 from failover.chaos.judging.verdict import Verdict
-from failover.core.events import Event
+from failover.core.events import Event, WaitStarted
 
 LINES_MOST = 60
 """A longer story is cut in its middle."""
@@ -27,7 +28,7 @@ class ExcerptLine:
 
     at_s: float
     text: str
-    record: Mapping[str, Any]
+    record: Mapping[str, Any] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,24 @@ def excerpts(verdict: Verdict, moments: Moments) -> tuple[Excerpt, ...]:
 
 def _excerpt(about: str, moment: Moment, *, is_invariant: bool = False) -> Excerpt:
     why, story = moment
-    half, left_out = LINES_MOST // 2, max(0, len(story) - LINES_MOST)
-    shown = (*story[:half], *story[-half:]) if left_out else story
-    lines = tuple(ExcerptLine(event.at_s, event_line(event), _record(event)) for event in shown)
-    return Excerpt(about, is_invariant, why, lines, left_out, half if left_out else len(lines))
+    told = _lines(story)
+    half, left_out = LINES_MOST // 2, max(0, len(told) - LINES_MOST)
+    shown = [*told[:half], *told[-half:]] if left_out else told
+    return Excerpt(about, is_invariant, why, tuple(shown), left_out, half if left_out else len(shown))
+
+
+def _lines(story: Story) -> list[ExcerptLine]:
+    """A line for each event; a call that waits and waits is told once."""
+    lines = []
+    for kind, group in groupby(story, key=type):
+        events = list(group)
+        if kind is WaitStarted and len(events) > 1:
+            often = f", and {len(events) - 1} times more, the last at {events[-1].at_s:.3f} s"
+            first = events[0]
+            lines.append(ExcerptLine(first.at_s, event_line(first) + often, _record(first)))
+        else:
+            lines += [ExcerptLine(event.at_s, event_line(event), _record(event)) for event in events]
+    return lines
 
 
 def _record(event: Event) -> dict[str, Any]:

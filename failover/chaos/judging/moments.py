@@ -29,6 +29,9 @@ LATELY = 200
 BEFORE, AFTER = 4, 30
 """How many notable events around the beginning or end of an injection are kept."""
 
+BEFORE_S = 10.0
+"""What happened longer ago has nothing to do with it."""
+
 NONE = "-"
 
 Story = tuple[Event, ...]
@@ -205,4 +208,5 @@ class Moments:
                 around.append(event)
 
     def _lately(self) -> list[Event]:
-        return list(self._notable)[-BEFORE - 1 :]
+        latest = list(self._notable)[-BEFORE - 1 :]
+        return [each for each in latest if each.at_s >= latest[-1].at_s - BEFORE_S]
