@@ -38,7 +38,7 @@ def bars(name: str, row: Sequence[int], timeline: Timeline, colour: str, pattern
         "dx": width,
         "y": list(row),
         "width": width,
-        "marker": {"color": colour, "line": {"width": 0}, "pattern": _pattern(pattern)},
+        "marker": {"color": colour, "line": {"width": 0}, "pattern": _pattern(pattern, colour)},
     }
 
 
@@ -94,12 +94,17 @@ def strip(
         "base": [float(f"{each:.7g}") for each in base],
         "x": [float(f"{each:.7g}") for each in length],
         "width": 0.62,
-        "marker": {"color": colour, "line": {"width": 1, "color": colour}, "pattern": _pattern(pattern)},
+        "marker": {
+            "color": colour,
+            "line": {"width": 1, "color": colour},
+            "pattern": _pattern(pattern, colour),
+        },
     }
 
 
-def _pattern(shape: str) -> Figure:
-    return {"shape": shape, "fgcolor": "@paper", "fillmode": "overlay", "size": 6, "solidity": 0.25}
+def _pattern(shape: str, colour: str) -> Figure:
+    drawn_in = "#000000" if colour == YELLOW else "@paper"
+    return {"shape": shape, "fgcolor": drawn_in, "fillmode": "overlay", "size": 6, "solidity": 0.25}
 
 
 def layout(timeline: Timeline, **more: Any) -> Figure:

@@ -80,7 +80,8 @@ def traffic_finding(timeline: Timeline) -> str:
         return f"Nobody was kept away; {shares[0][1]} served {percent(shares[0][0] / served)} of the answers"
     sentences = [_absence(timeline, name, spans) for name, spans in told[:TOLD_MOST]]
     if len(told) > TOLD_MOST:
-        sentences.append(f"{listed([name for name, _ in told[TOLD_MOST:]])} too")
+        rest = listed([name for name, _ in told[TOLD_MOST:]])
+        sentences.append(f"so {'was' if len(told) == TOLD_MOST + 1 else 'were'} {rest}")
     return "; ".join(sentences)
 
 

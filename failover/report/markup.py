@@ -5,6 +5,7 @@ Whatever a file or a provider named is handed over as a plain string, and so app
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from failover.report.printable import printable
@@ -36,6 +37,11 @@ def join(*parts: str) -> Markup:
 def text(words: str) -> Markup:
     """Words as they are, whatever they look like; what does not print is written as an escape."""
     return Markup(escape(printable(words), quote=True))
+
+
+def prose(words: str) -> Markup:
+    """Text whose numbers stay beside their units. Not for what is to be copied: its spaces are others."""
+    return Markup(re.sub(r"(\d) (s|h|min|%)(?!\w)", r"\1&nbsp;\2", text(words)))
 
 
 def script_json(document: bytes) -> Markup:

@@ -15,7 +15,7 @@ from failover.report import tables
 from failover.report.charts import Chart, charts
 from failover.report.figures import dollars, percent, seconds
 from failover.report.findings import band_words, letter, story
-from failover.report.markup import Markup, join, script_json, tag
+from failover.report.markup import Markup, join, prose, script_json, tag
 from failover.report.plain_words import CONCLUSIONS, told
 
 
@@ -59,7 +59,7 @@ def _reasons(verdict: Verdict) -> Markup:
     lines += [reason for reason in verdict.reasons if not reason.startswith(tuple(known))]
     if verdict.verdict is Conclusion.PASSED:
         return tag("p", CONCLUSIONS[verdict.verdict], class_="conclusion")
-    items = tag("ul", *(tag("li", line) for line in lines))
+    items = tag("ul", *(tag("li", prose(line)) for line in lines))
     return tag("div", tag("p", CONCLUSIONS[verdict.verdict]), items, class_="conclusion")
 
 
@@ -88,7 +88,8 @@ def _tiles(verdict: Verdict) -> Markup:
         figures.append(("detected after", seconds(verdict.detected_after_s), "the first fault began"))
         figures.append(("recovered after", seconds(verdict.recovered_after_s), "the last fault ended"))
     tiles = [
-        tag("div", tag("dt", name), tag("dd", value, tag("small", more))) for name, value, more in figures
+        tag("div", tag("dt", prose(name)), tag("dd", prose(value), tag("small", prose(more))))
+        for name, value, more in figures
     ]
     return tag("dl", *tiles, class_="tiles")
 
@@ -108,7 +109,7 @@ def _story(verdict: Verdict, timeline: Timeline) -> Markup:
     legend = tag("ul", *bands, class_="bands") if bands else tag("p", "Nothing was injected.")
     return join(
         tag("h3", "What happened"),
-        tag("p", told_words),
+        tag("p", prose(told_words)),
         tag("p", "Injected, and shaded in every chart:", class_="how") if bands else "",
         legend,
     )
@@ -116,7 +117,7 @@ def _story(verdict: Verdict, timeline: Timeline) -> Markup:
 
 def _band(index: int, band: Band) -> Markup:
     kind = "fault" if band.is_fault else "change"
-    return tag("li", tag("b", letter(index)), " ", band_words(band), class_=kind)
+    return tag("li", tag("b", letter(index)), " ", prose(band_words(band)), class_=kind)
 
 
 def _excerpts(picture: Pictured) -> Iterator[Markup]:
@@ -168,7 +169,7 @@ def _chart(name: str, chart: Chart) -> Markup:
         aria_label=chart.finding,
     )
     data = tag("script", script_json(orjson.dumps(chart.figure)), type="application/json")
-    caption = tag("figcaption", tag("h4", chart.finding), tag("p", chart.how, class_="how"))
+    caption = tag("figcaption", tag("h4", prose(chart.finding)), tag("p", chart.how, class_="how"))
     return tag("figure", caption, tag("p", chart.unit, class_="unit"), plot, data, class_="chart")
 
 
