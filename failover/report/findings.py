@@ -62,7 +62,10 @@ def requests_finding(verdict: Verdict, timeline: Timeline) -> str:
     first_s = bins[0] * timeline.bin_s if bins else 0.0
     last_s = min(timeline.for_s, (bins[-1] + 1) * timeline.bin_s) if bins else 0.0
     when = f"between {moment(first_s)} and {moment(last_s)}"
-    return f"{verdict.served} of {verdict.requests} requests were served; {lost} that arrived {when} were not"
+    were = "was" if lost == 1 else "were"
+    return (
+        f"{verdict.served} of {verdict.requests} requests were served; {lost} that arrived {when} {were} not"
+    )
 
 
 def traffic_finding(timeline: Timeline) -> str:
@@ -104,13 +107,10 @@ def _stand_in(timeline: Timeline, name: str, span: Span) -> str:
     shares = [
         (sum(each.served[first:last]) / arrived, each.name) for each in timeline.targets if each.name != name
     ]
-    most = max(shares, default=(0.0, ""))
-    return f", and {most[1]} served {_round(most[0])} of the requests meanwhile" if most[0] > 0.0 else ""
-
-
-def _round(share: float) -> str:
-    whole = round(share * 100.0)
-    return "all" if share == 1.0 else f"{min(max(whole, 1), 99)} %"
+    share, other = max(shares, default=(0.0, ""))
+    lost = any(timeline.unserved[int(span[0] / timeline.bin_s) : last + 1])
+    how_many = "all" if share == 1.0 and not lost else f"{min(max(round(share * 100.0), 1), 99)} %"
+    return f", and {other} served {how_many} of the requests meanwhile" if share > 0.0 else ""
 
 
 def failures_finding(verdict: Verdict) -> str:

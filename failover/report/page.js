@@ -4,7 +4,7 @@
   const PRINTED_PX = 660; // fits A4 and Letter with the page's margins
   const CONFIG = { responsive: true, displayModeBar: false, typesetMath: false, scrollZoom: false, showTips: false };
   const TAKEN_FROM_PAGE = new Set(["color", "fillcolor", "bgcolor", "fgcolor", "gridcolor", "linecolor", "tickcolor"]);
-  const plots = Array.from(document.querySelectorAll(".plot"));
+  const plots = Array.from(document.querySelectorAll(".picture"));
   const narrow = window.matchMedia("screen and (max-width: 760px)");
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
 

@@ -161,7 +161,7 @@ def _charts(anchor: str, picture: Pictured) -> Iterator[Markup]:
 def _chart(name: str, chart: Chart) -> Markup:
     plot = tag(
         "div",
-        class_="plot",
+        class_="picture",
         id=name,
         style=f"height:{chart.height_px}px",
         data_height=str(chart.height_px),
