@@ -112,7 +112,8 @@ def _sketch(timeline: Timeline) -> str:
     rows = [f"{''.join(_height(timeline, part) for part in parts)}  served"]
     for index, band in enumerate(timeline.bands[:BANDS_MOST]):
         marks = [letter(index)[0] if _lies_in(band, part, timeline.bin_s) else "·" for part in parts]
-        rows.append(f"{''.join(marks)}  {printable(band_words(band))[:WORDS_MOST]}")
+        words = f"{letter(index)} {printable(band_words(band))}"
+        rows.append(f"{''.join(marks)}  {words[:WORDS_MOST]}")
     if len(timeline.bands) > BANDS_MOST:
         rows.append(f"and {len(timeline.bands) - BANDS_MOST} more injections")
     return "\n".join(rows)

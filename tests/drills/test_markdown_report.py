@@ -42,7 +42,9 @@ def test_a_sketch_shows_when_the_fault_was():
     rows = re.search(r"```text\n(.*?)\n(.*?)\n```", markdown_report([failing()]), re.DOTALL)
     assert rows[1].startswith("███·······▇██")
     assert rows[1].endswith("  served")
-    assert rows[2] == f"{'·' * 10}{'A' * 10}{'·' * 40}  outage of target gpt, from 100 s to 200 s (hits gpt)"
+    assert (
+        rows[2] == f"{'·' * 10}{'A' * 10}{'·' * 40}  A outage of target gpt, from 100 s to 200 s (hits gpt)"
+    )
 
 
 def test_a_verdict_without_its_picture_has_no_sketch():
