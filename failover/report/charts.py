@@ -28,10 +28,15 @@ from failover.report.drawing import (
     scale_of,
     strip,
 )
-from failover.report.figures import moment, seconds
+from failover.report.figures import moment, seconds, trimmed
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW)
 PATTERNS = ("", "/", ".", "x", "-", "+")
+MINUTE_S = 60.0
+
+OUTLINED_MOST = 200
+"""Short absences are drawn a pixel wide to be seen at all; of many that would hide the long ones."""
+
 TARGETS_MOST = 6
 """The others are drawn together."""
 
@@ -157,6 +162,8 @@ def _absences(timeline: Timeline, cause: AbsenceCause) -> Figure | None:
         for each in found
     ]
     row = strip(words, [each.target for each in found], from_s, lasts, colour, pattern)
+    if len(timeline.absences) > OUTLINED_MOST:
+        row["marker"]["line"]["width"] = 0
     return row | {"hovertext": list(map(label, told)), "hoverinfo": "text"}
 
 
@@ -186,7 +193,7 @@ def _cost(verdict: Verdict, timeline: Timeline, cost_nusd: Sequence[int]) -> Cha
         how += " The gap between the lines is the regret."
     for trace in traces:
         trace["x0"] = timeline.bin_s * scale_of(timeline)
-    axes = layout(timeline)
+    axes = layout(timeline, showlegend=len(traces) > 1)
     axes["yaxis"] |= {"tickprefix": "$", "hoverformat": ".4f"}
     finding = findings.cost_finding(verdict, timeline)
     return Chart("cost", finding, how, "dollars so far", 220, {"data": traces, "layout": axes})
@@ -211,4 +218,6 @@ def _style(number: int) -> tuple[str, str]:
 
 
 def _per_bin(what: str, timeline: Timeline) -> str:
-    return f"{what} per {seconds(timeline.bin_s).replace('.00 s', ' s')}"
+    minutes = timeline.bin_s / MINUTE_S
+    width = f"{trimmed(minutes, 0)} min" if minutes >= 1.0 else f"{trimmed(timeline.bin_s, 2)} s"
+    return f"{what} per {width}"

@@ -95,7 +95,7 @@ def _absence(timeline: Timeline, name: str, spans: Sequence[Span]) -> str:
     if len(spans) > 1:
         total_s = sum(to_s - from_s for from_s, to_s in spans)
         times = "twice" if len(spans) == TWICE else f"{len(spans)} times"
-        when = f"{times}, {seconds(total_s)} in all, the longest {when}"
+        when = f"{times}, {moment(total_s)} in all, the longest {when}"
     return f"{name} was kept away {when}{_stand_in(timeline, name, longest)}"
 
 
@@ -175,7 +175,7 @@ def breakers_finding(timeline: Timeline) -> str:
         if spans := away(timeline, line.name):
             total_s = sum(to_s - from_s for from_s, to_s in spans)
             times = {1: "once", TWICE: "twice"}.get(len(spans), f"{len(spans)} times")
-            parts.append(f"{line.name} {times}, {seconds(total_s)} in all")
+            parts.append(f"{line.name} {times}, {moment(total_s)} in all")
     return f"Kept away: {'; '.join(parts)}" if parts else "Nobody was kept away"
 
 

@@ -13,7 +13,7 @@ from failover.chaos.judging.verdict import Conclusion, Verdict
 from failover.chaos.pictured import Pictured
 from failover.report import tables
 from failover.report.charts import Chart, charts
-from failover.report.figures import dollars, percent, seconds
+from failover.report.figures import dollars, moment, percent, seconds
 from failover.report.findings import band_words, letter, story
 from failover.report.markup import Markup, join, prose, script_json, tag
 from failover.report.plain_words import CONCLUSIONS, told
@@ -39,7 +39,7 @@ def section(anchor: str, verdict: Verdict, picture: Pictured | None) -> Markup:
 
 
 def _head(verdict: Verdict, picture: Pictured | None) -> Markup:
-    about = f"{verdict.mode}, seed {verdict.seed}, {seconds(verdict.simulated_s)} of virtual time"
+    about = f"{verdict.mode}, seed {verdict.seed}, {moment(verdict.simulated_s)} of virtual time"
     title = picture.title if picture is not None and picture.title else ""
     return join(
         tag("h2", tables.badge(verdict.verdict), " ", verdict.scenario),
@@ -127,10 +127,10 @@ def _excerpts(picture: Pictured) -> Iterator[Markup]:
         moments.setdefault((excerpt.why, excerpt.lines), []).append(excerpt)
     if moments:
         yield tag("h3", "The journal where it did not hold")
-    for same in moments.values():
+    for index, same in enumerate(moments.values()):
         names = [f"{'rule' if each.is_invariant else 'expectation'} {each.about}" for each in same]
-        title = join(tag("b", ", ".join(names)), ": ", same[0].why)
-        yield tag("div", tag("p", title), _journal(same[0]), class_="excerpt")
+        title = tag("summary", tag("b", ", ".join(names)), ": ", same[0].why)
+        yield tag("details", title, _journal(same[0]), class_="excerpt", open=index == 0)
 
 
 def _journal(excerpt: Excerpt) -> Markup:

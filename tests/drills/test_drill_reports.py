@@ -1,4 +1,4 @@
-"""`failover drill --html --markdown --report`: what is written where, also after Ctrl-C, and in which form."""
+"""`failover drill --html --markdown --report`: what is written where, and in which form."""
 
 from __future__ import annotations
 

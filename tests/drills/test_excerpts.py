@@ -137,7 +137,7 @@ def test_a_call_that_waits_and_waits_is_told_once():
     call.ends(error="DeadlineExceededError")
     lines = text_of(excerpt(journal, success_ratio_min=1.0))
     assert len(lines) == 3
-    assert lines[1].endswith("nobody may be asked now, and 3 times more, the last at 33.000 s")
+    assert lines[1].endswith("nobody may be asked now, and again up to 33.000 s (4 times in all)")
 
 
 def test_a_long_story_is_cut_in_its_middle(monkeypatch):

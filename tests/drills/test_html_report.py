@@ -226,6 +226,22 @@ def test_long_drills_are_told_in_hours():
     assert layout["shapes"][0]["x1"] == 24.0
 
 
+def test_of_many_absences_none_is_drawn_wider_than_it_was():
+    journal = calm()
+    for number in range(300):
+        journal.at(100.0 + number).breaker("gpt", "closed", "open").at(100.5 + number).breaker(
+            "gpt", "open", "closed"
+        )
+    for drill, width_px in ((pictured(journal), 0), (failing(), 1)):
+        assert drawn(drill)["breakers"].figure["data"][1]["marker"]["line"]["width"] == width_px
+
+
+@pytest.mark.parametrize(("for_s", "unit"), [(600, "5 s"), (86_400, "10 min"), (20, "0.2 s")])
+def test_a_chart_says_how_long_a_column_lasts(for_s, unit):
+    drill = pictured(calm(), scenario(workload={"for_s": for_s}))
+    assert drawn(drill)["requests"].unit == f"requests per {unit}"
+
+
 def test_absences_that_were_not_kept_are_said():
     drill = failing()
     cut = replace(drill, timeline=replace(drill.timeline, absences_until_s=150.0))

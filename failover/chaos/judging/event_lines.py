@@ -68,7 +68,8 @@ def _attempt_ended(event: AttemptEnded) -> str:
 
 
 def _call_ended(event: CallEnded) -> str:
-    took = f"{event.at_s - event.started_s:.3f} s, {event.attempts} attempts, {_cost(event.cost_nusd)}"
+    attempts = "1 attempt" if event.attempts == 1 else f"{event.attempts} attempts"
+    took = f"{event.at_s - event.started_s:.3f} s, {attempts}, {_cost(event.cost_nusd)}"
     if event.target is None:
         return f"call {event.call}: NOT served: {event.error} after {took}"
     return f"call {event.call}: served by {event.target} after {took}"

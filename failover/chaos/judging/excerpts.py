@@ -76,7 +76,7 @@ def _lines(story: Story) -> list[ExcerptLine]:
     for kind, group in groupby(story, key=type):
         events = list(group)
         if kind is WaitStarted and len(events) > 1:
-            often = f", and {len(events) - 1} times more, the last at {events[-1].at_s:.3f} s"
+            often = f", and again up to {events[-1].at_s:.3f} s ({len(events)} times in all)"
             first = events[0]
             lines.append(ExcerptLine(first.at_s, event_line(first) + often, _record(first)))
         else:
