@@ -24,7 +24,10 @@ class Judgement:
 
 
 class Judge:
-    """Sees every event of a drill of `scenario` on `routes`, in order of time; so do the `listeners`."""
+    """Sees every event of a drill of `scenario` on `routes`, in order of time; so do the `listeners`.
+
+    A listener's `invariant_violated(name, at_s, call, target)` hears of each violation, before its event.
+    """
 
     def __init__(
         self,
@@ -36,6 +39,9 @@ class Judge:
         self._measures = MeasureTally(scenario, routes)
         self._coverage = CoverageTally(scenario, routes)
         self._invariants = [invariant(scenario, routes) for invariant in invariants]
+        heard = [each.invariant_violated for each in listeners if hasattr(each, "invariant_violated")]
+        for invariant in self._invariants:
+            invariant.heard = tuple(heard)
         self._handlers = dispatch_table([self._measures, self._coverage, *self._invariants, *listeners])
 
     def see(self, event: Event) -> None:
