@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from failover.chaos.judging.verdict import Conclusion, Figures, Verdict
+from failover.chaos.judging.regret import Figures
+from failover.chaos.judging.verdict import Conclusion, Verdict
 from failover.report.figures import NOTHING, dollars, percent, seconds
 from failover.report.markup import Markup, join, tag
 from failover.report.plain_words import SIGNS, rule, told
