@@ -7,9 +7,12 @@ import math
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from heapq import heappush
+from pathlib import Path
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+
+_ASYNCIO = Path(asyncio.__file__).parent
 
 
 class DeadlockError(RuntimeError):
@@ -59,7 +62,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def select(self, timeout: float | None) -> tuple[()]:
         """asyncio's own hook for waiting: here, time passes."""
         if timeout is None:
-            waiting = sorted(task.get_name() for task in asyncio.all_tasks(self))
+            waiting = ", ".join(sorted(_waiting(task) for task in asyncio.all_tasks(self)))
             raise DeadlockError(f"nothing is ready and no timer is set; waiting for ever: {waiting}")
         if timeout > 0:
             timers: list[asyncio.TimerHandle] = vars(self)["_scheduled"]
@@ -86,6 +89,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         """asyncio's own hook: nobody wakes this loop from another thread."""
+
+
+def _waiting(task: asyncio.Task[Any]) -> str:
+    """The task, and the innermost line of its code that is not asyncio's own."""
+    where = ""
+    coroutine: Any = task.get_coro()
+    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+        if Path(frame.f_code.co_filename).parent != _ASYNCIO:
+            where = f" ({frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname})"
+        coroutine = coroutine.cr_await
+    return f"{task.get_name()}{where}"
 
 
 def run_virtual(main: Coroutine[Any, Any, Result]) -> Result:
