@@ -80,7 +80,7 @@ class ScenarioFile(pytest.File):
 
     def collect(self) -> Iterator[ScenarioItem]:
         """The tests. What is wrong with the file is told all at once, without a traceback."""
-        with _told_in_words(self.CollectError):
+        with _told_in_words(self.CollectError, self.config):
             from failover.chaos.scenario import load_scenario
 
             scenario = load_scenario(self.path)
@@ -111,7 +111,7 @@ class ScenarioItem(pytest.Item):
         """Drill. The digest of the journal goes into the JUnit report, as a property."""
         if self._mode not in self._scenario.modes:
             pytest.skip(f"asked to {self._mode}, and it is only for: {', '.join(self._scenario.modes)}")
-        with _told_in_words(NotPassedError), _at_peace():
+        with _told_in_words(NotPassedError, self.config), _at_peace():
             from failover.chaos.drill import SkippedDrill, run_drill
             from failover.testing.drills import DrillFailedError
 
@@ -132,7 +132,7 @@ class ScenarioItem(pytest.Item):
         from failover.testing.drills import DrillFailedError
 
         if isinstance(excinfo.value, NotPassedError | DrillFailedError):
-            return str(excinfo.value)
+            return _from_here(str(excinfo.value), self.config)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
@@ -141,7 +141,7 @@ class ScenarioItem(pytest.Item):
 
 
 @contextmanager
-def _told_in_words(kind: type[Exception]) -> Iterator[None]:
+def _told_in_words(kind: type[Exception], config: pytest.Config) -> Iterator[None]:
     """Errors of whoever wrote the files come out as `kind`, with nothing but their words."""
     try:
         yield
@@ -149,7 +149,12 @@ def _told_in_words(kind: type[Exception]) -> Iterator[None]:
         words = _words(error)
         if words is None:
             raise
-        raise kind(words) from error
+        raise kind(_from_here(words, config)) from error
+
+
+def _from_here(text: str, config: pytest.Config) -> str:
+    """The text with its paths as they are typed here: whoever reads a log has the tree elsewhere."""
+    return text.replace(f"{config.invocation_params.dir}{os.sep}", "")
 
 
 def _words(error: Exception) -> str | None:

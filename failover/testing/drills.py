@@ -31,7 +31,9 @@ class DrillFailedError(AssertionError):
 
     def __init__(self, verdict: Verdict) -> None:
         self.verdict = verdict
-        super().__init__(readable(verdict))
+        # The first line is the one that a summary shows.
+        word = "nothing was shown" if verdict.verdict is Conclusion.UNKNOWN else verdict.verdict.value
+        super().__init__(f"{word}: {'; '.join(verdict.reasons)}\n\n{readable(verdict)}")
 
 
 def drill(  # noqa: PLR0913  # they are the keys of a scenario file
@@ -102,8 +104,6 @@ def readable(verdict: Verdict) -> str:
         file=text, width=_COLUMNS, color_system=None, highlight=False, markup=False, emoji=False
     )
     print_verdict(console, verdict)
-    if verdict.verdict is Conclusion.UNKNOWN:
-        text.write("  nothing was shown, either way: that is not a pass\n")
     return "\n".join(line.rstrip() for line in text.getvalue().rstrip().splitlines())
 
 
