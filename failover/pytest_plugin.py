@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from failover.chaos.modes.virtual_loop import VirtualLoop
     from failover.testing.virtual import VirtualTime
 
 VIRTUAL_TIME = "virtual_time"
 SEED = "failover_seed"
 GIVEN = "failover_given"
+LOOPS = pytest.StashKey["_VirtualLoops"]()
 _LITELLM_WARNS = (
     "ignore:Item '.*' on TypedDict class:UserWarning",
     "ignore:Accessing the 'model_.*fields'",
@@ -84,7 +86,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> Generator[None]:
         metafunc.parametrize(SEED, seeds, ids=[f"seed{seed}" for seed in seeds], indirect=True)
     if VIRTUAL_TIME not in metafunc.fixturenames or not _asks_for_loops(config):
         return (yield)
-    loops = _VirtualLoops()
+    loops = config.stash.setdefault(LOOPS, _VirtualLoops())
     # Only while pytest-asyncio asks about this test: every other keeps the loop that it has.
     config.pluginmanager.register(loops)
     try:
@@ -113,7 +115,7 @@ def virtual_time(request: pytest.FixtureRequest) -> Iterator[VirtualTime]:
     from failover.testing.virtual import VirtualTime, inline_threads
 
     with inline_threads():
-        yield VirtualTime()
+        yield VirtualTime(request.config.stash[LOOPS].now_s())
 
 
 @pytest.fixture
@@ -124,14 +126,26 @@ def failover_seed(request: pytest.FixtureRequest) -> int:
 
 
 class _VirtualLoops:
-    """What pytest-asyncio asks for the loop of a test."""
+    """What pytest-asyncio asks for the loop of a test on virtual time."""
+
+    def __init__(self) -> None:
+        self._made: VirtualLoop | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_asyncio_loop_factories(self) -> Mapping[str, Any]:
         """Nothing but virtual time."""
+        return {"virtual": self.make}
+
+    def make(self) -> VirtualLoop:
+        """A new loop."""
         from failover.chaos.modes.virtual_loop import VirtualLoop
 
-        return {"virtual": VirtualLoop}
+        self._made = VirtualLoop()
+        return self._made
+
+    def now_s(self) -> float:
+        """What time it is before the test: later than 0 where its loop served others of the same scope."""
+        return 0.0 if self._made is None or self._made.is_closed() else self._made.time()
 
 
 def _asks_for_loops(config: pytest.Config) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-# Loaded before pytest takes its picture of the modules: else each inner run would make new ones.
+# Loaded before pytester takes its picture of the modules: else each inner run would make new ones.
 import failover.chaos.drill
 import failover.chaos.modes.replay
 import failover.report.terminal
@@ -43,11 +44,16 @@ asyncio_default_fixture_loop_scope = function
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def loaded() -> None:
+    """Before pytester takes its picture of the modules, too: litellm does not survive being loaded twice."""
+    load_litellm()
+
+
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A project with a scenario that passes quickly, beside its config."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path / "remembered"))
-    load_litellm()
     folder = pytester.mkdir("scenarios")
     (folder / "failover.yaml").write_text(CONFIG, "utf-8")
     (folder / "cassettes").mkdir()
@@ -271,6 +277,9 @@ def test_a_loop_that_a_project_chose_for_its_tests_stays_theirs(project) -> None
     project.makepyfile(
         """
         import asyncio
+        import pytest
+
+        pytestmark = pytest.mark.asyncio
 
         async def test_theirs():
             assert type(asyncio.get_running_loop()).__name__ == "Theirs"
@@ -279,7 +288,29 @@ def test_a_loop_that_a_project_chose_for_its_tests_stays_theirs(project) -> None
             assert type(asyncio.get_running_loop()).__name__ == "VirtualLoop"
         """
     )
-    ran(project).assert_outcomes(passed=2)
+    ran(project, "--asyncio-mode", "strict").assert_outcomes(passed=2)
+
+
+def test_virtual_time_begins_at_zero_also_where_tests_share_a_loop(project) -> None:
+    project.makepyfile(
+        """
+        import asyncio
+        import pytest
+
+        loops = set()
+
+        @pytest.mark.parametrize("number", range(3))
+        async def test_ours(virtual_time, number):
+            assert virtual_time.now_s == 0
+            await asyncio.sleep(3600)
+
+        @pytest.mark.parametrize("number", range(3))
+        async def test_theirs(number):
+            loops.add(asyncio.get_running_loop())
+            assert len(loops) == 1
+        """
+    )
+    ran(project, "-o", "asyncio_default_test_loop_scope=session").assert_outcomes(passed=6)
 
 
 def test_workers_collect_and_run_the_same(project) -> None:
@@ -292,8 +323,10 @@ def test_workers_collect_and_run_the_same(project) -> None:
 def test_the_plugin_is_registered_and_costs_nothing_where_it_is_not_used(project) -> None:
     package = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     assert package["project"]["entry-points"]["pytest11"] == {"failover": "failover.pytest_plugin"}
-    script = "import sys, pytest; had = {*sys.modules}; import failover.pytest_plugin; print(*{*sys.modules} - had)"
+    script = (
+        "import sys, pytest; had = {*sys.modules}; import failover.pytest_plugin; print({*sys.modules} - had)"
+    )
     done = subprocess.run(  # noqa: S603  our own interpreter and our own words
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert sorted(done.stdout.split()) == ["failover", "failover.pytest_plugin"]
+    assert ast.literal_eval(done.stdout) == {"failover", "failover.pytest_plugin"}
