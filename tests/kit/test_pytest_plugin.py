@@ -315,9 +315,12 @@ def test_virtual_time_begins_at_zero_also_where_tests_share_a_loop(project) -> N
 
 def test_workers_collect_and_run_the_same(project) -> None:
     """A worker's command line is made by xdist, and names other paths than the user's."""
+    project.mkdir("nightly")
+    (project.path / "nightly" / "failover.yaml").write_text(CONFIG, "utf-8")
+    wrote(project, "nightly/absent.yaml", cassettes="no", when_cassettes_absent="skip", modes=["replay"])
     project.makepyfile(test_bare="def test_bare(): pass")
-    result = project.runpytest_subprocess(*PLUGIN, "-n", "1", "scenarios", "test_bare.py")
-    result.assert_outcomes(passed=2)
+    result = project.runpytest_subprocess(*PLUGIN, "-n", "1", "nightly", "test_bare.py")
+    result.assert_outcomes(passed=1, skipped=1)
 
 
 def test_the_plugin_is_registered_and_costs_nothing_where_it_is_not_used(project) -> None:
