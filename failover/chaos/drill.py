@@ -9,26 +9,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from failover.adapters.playable import why_unplayable
-from failover.cassettes.episodes import load_folder
 from failover.chaos.judging.journal import Journal
 from failover.chaos.judging.judge import Judge
 from failover.chaos.judging.oracle import Oracle
 from failover.chaos.judging.verdict import DrillFacts, Verdict, compose
-from failover.chaos.modes.outcomes import Outcomes
+from failover.chaos.materials import Materials
 from failover.chaos.modes.replay import Replay
 from failover.chaos.modes.simulation import Simulation
 from failover.chaos.scenario import Scenario
 from failover.chaos.workload import Size
 from failover.chaos.world.chance import Chance
-from failover.chaos.world.repertoire import Source, Successes, repertoire
+from failover.chaos.world.repertoire import Source, Successes
 from failover.chaos.world.world import START_EPOCH_S, World
-from failover.config import Config, load_config
+from failover.config import Config
 from failover.core.decide import Facts
 from failover.core.events import Event, InjectionEnded, InjectionStarted, PriceInForce
 from failover.core.prices import PriceBook
 from failover.core.vocabulary import Route
 from failover.errors import CassetteError, ConfigError
-from failover.known_models import with_model_facts
 from failover.price_map import price_book
 from failover.shipped import shipped_folder
 
@@ -49,25 +47,28 @@ def run_drill(
     cassettes: Path | None = None,
     journal: Path | None = None,
     listeners: Sequence[object] = (),
+    materials: Materials | None = None,
 ) -> Verdict:
     """Run `scenario` in `mode` (`simulate` or `replay`) and judge it.
 
     `config` and `cassettes` go before what the scenario names; `journal` is a file to write the
-    events to. `listeners` see the events as the judge does: by methods named after them. Raises
-    `ConfigError`, `CassetteError`, `SkippedDrill`.
+    events to. `listeners` see the events as the judge does: by methods named after them. `materials`:
+    what was read for earlier drills of the same files. Raises `ConfigError`, `CassetteError`,
+    `SkippedDrill`.
     """
     began_s = time.perf_counter()
-    loaded = with_model_facts(load_config(config or scenario.config_path))
+    materials = materials or Materials()
+    loaded = materials.config(config or scenario.config_path)
     route = _route(scenario, loaded)
     workload = scenario.workload
-    episodes = load_folder(_cassettes(scenario, loaded, cassettes))
+    folder = _cassettes(scenario, loaded, cassettes)
     size = Size(workload.tokens_in, workload.tokens_out)
-    answers = repertoire(route.targets(), episodes, size, stream=workload.stream)
+    answers = materials.answers(route.targets(), folder, size, stream=workload.stream)
     prices = price_book(loaded)
     tokens_out = TOKENS_OUT_NOMINAL if workload.tokens_out is None else workload.tokens_out
     world = World(Chance(seed), route.targets(), answers, scenario.injections, prices, tokens_out)
     judge = Judge(scenario, route, listeners)
-    outcomes = Outcomes(stream=workload.stream)
+    outcomes = materials.outcomes(stream=workload.stream)
     oracle = Oracle(world, outcomes, route)
     try:
         with Journal(judge.see, journal) as written:
