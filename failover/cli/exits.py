@@ -13,13 +13,13 @@ from failover.errors import CassetteError, ConfigError
 
 HOLDS, DEVIATED, INVALID, INTERRUPTED = 0, 1, 2, 130
 
-EXTRA = {"orjson", "rich", "vcr"}
-"""What the extra `drill` brings, by the names it is imported under."""
+EXTRA = {"orjson": "drill", "rich": "drill", "vcr": "drill", "hypothesis": "search"}
+"""Which extra brings what, by the names it is imported under."""
 
 
 def missing(error: ModuleNotFoundError) -> str:
-    """What to do about a library of the extra that is not there."""
-    return f"{error.name} is not installed: pip install 'failover[drill]'"
+    """What to do about a library of an extra that is not there."""
+    return f"{error.name} is not installed: pip install 'failover[{EXTRA[str(error.name)]}]'"
 
 
 def run(body: Callable[[], int]) -> NoReturn:

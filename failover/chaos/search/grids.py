@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import islice, product
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 
 from failover.chaos.injections import AnyInjection, Injection
 from failover.chaos.search.selectors import Reach, Selector, distinct
 from failover.core.vocabulary import FaultDomain
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 DOMAINS = {domain.value for domain in FaultDomain}
 WOVEN = {"kind", "at_s", "for_s", "share", "ramp_s"} | DOMAINS

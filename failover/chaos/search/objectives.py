@@ -9,7 +9,7 @@ from failover.chaos.judging.verdict import Verdict
 from failover.chaos.scenario import Expectations
 from failover.documents import Complaints, Document, ending, shown, validate
 
-DEFAULT: Mapping[str, float] = {"regret_success_ratio_max": 0.05}
+DEFAULT: Mapping[str, float] = {"regret_success_ratio_max": 0.02}
 """Where no limit is named. `docs/search.md` argues for it."""
 
 OPTION = "--objective"
@@ -21,7 +21,8 @@ def objectives(expressions: Iterable[str]) -> Mapping[str, Any]:
     Raises `ConfigError` with every complaint. `sometimes` is no objective: nobody who looks for
     trouble is surprised that something never happened.
     """
-    complaints, expect = Complaints(), {}
+    complaints = Complaints()
+    expect: dict[str, Any] = {}
     for expression in expressions:
         name, _, text = (part.strip() for part in expression.partition("="))
         key, _, target = name.partition(".")
@@ -98,5 +99,3 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-

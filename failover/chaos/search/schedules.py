@@ -8,7 +8,7 @@ larger could depend on constants that Hypothesis finds in whatever else was impo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
