@@ -249,6 +249,37 @@ def test_while_every_target_is_away_a_breaker_may_half_open_a_moment_after_it_op
     assert "half-opened" in broken(OpenBreakerRespected, half_opened_after(0.5))
 
 
+def on_trial(*, answers: bool) -> Journal:
+    """Everybody is away: mistral's cooldown is over, and one attempt finds out whether it is left alone."""
+    journal = Journal().breaker("claude", "closed", "open", 20.0).cools_down("mistral", 7.0)
+    journal.at(7.0).breaker("gpt", "closed", "open", 17.0)
+    call = journal.call().asks("mistral")
+    if answers:
+        call.answers(0.5)
+    return journal
+
+
+def test_who_is_on_trial_after_a_cooldown_is_away():
+    half_opened = on_trial(answers=False).at(8.5).breaker("gpt", "open", "half-open")
+    assert kept(OpenBreakerRespected, half_opened) == 1
+
+
+@pytest.mark.parametrize(
+    "journal", [on_trial(answers=True).at(8.5), on_trial(answers=False).at(9.5)], ids=["answered", "too long"]
+)
+def test_a_trial_keeps_others_away_until_it_is_answered_and_not_for_long(journal):
+    journal.breaker("gpt", "open", "half-open")
+    assert "half-opened before" in broken(OpenBreakerRespected, journal)
+
+
+def test_a_trial_that_speaks_keeps_nobody_away():
+    journal = Journal().breaker("claude", "closed", "open", 20.0).cools_down("mistral", 7.0)
+    journal.at(7.0).breaker("gpt", "closed", "open", 17.0)
+    journal.call().asks("mistral").streams(0.5)
+    journal.at(8.5).breaker("gpt", "open", "half-open")
+    assert "half-opened before" in broken(OpenBreakerRespected, journal)
+
+
 def test_at_most_so_many_probes_run_at_once():
     journal = Journal().breaker("gpt", "open", "half-open")
     for _ in range(3):
