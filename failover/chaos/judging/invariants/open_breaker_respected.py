@@ -10,11 +10,13 @@ from failover.core.events import (
     AttemptEnded,
     AttemptStarted,
     BreakerChanged,
+    CallStarted,
     CooldownStarted,
     FateShared,
     FirstTokenReceived,
     TargetRetired,
 )
+from failover.core.substitution import BARRING
 from failover.core.target_state import TRIAL_S
 from failover.core.vocabulary import Outcome, Route
 
@@ -41,7 +43,14 @@ class OpenBreakerRespected(Invariant):
         self._trials: dict[str, set[tuple[str, int]]] = {}
         self._trial_since_s: dict[str, float] = {}
         self._retired: set[str] = set()
+        self._unable: frozenset[str] = frozenset()
         self._probes: dict[str, set[tuple[str, int]]] = {}
+
+    def call_started(self, event: CallStarted) -> None:
+        """Who can never do the job is nobody's last resort. All requests of a drill ask for the same."""
+        if event.passed_over or self._unable:
+            barred = (target for target, reason in event.passed_over if reason in BARRING)
+            self._unable = frozenset(barred)
 
     def breaker_changed(self, event: BreakerChanged) -> None:
         """Follow the state, and when an open breaker may be probed."""
@@ -76,6 +85,8 @@ class OpenBreakerRespected(Invariant):
         return away and at_s - self._opened_s[asked] >= LAST_RESORT_AFTER_S - ROUNDING_S
 
     def _is_away(self, target: str, at_s: float) -> bool:
+        if target in self._unable:
+            return True
         not_closed = self._states.get(target, CLOSED) != CLOSED
         cooling = at_s < self._cooling_until_s.get(target, 0.0)
         return not_closed or cooling or target in self._retired or self._is_on_trial(target, at_s)
