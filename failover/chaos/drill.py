@@ -138,7 +138,12 @@ def _cassettes(scenario: Scenario, config: Config, asked: Path | None) -> Path:
 
 
 def _world_events(scenario: Scenario, route: Route, prices: PriceBook) -> list[tuple[float, Event]]:
-    """What the world does by itself, by time, as far as the workload goes."""
+    """What the world does by itself, by time, as far as the workload goes.
+
+    Prices as far as the last call may go: what it uses is charged by the price when it ends.
+    """
+    until_s = scenario.workload.for_s
+    charged_until_s = until_s + (scenario.workload.deadline_s or route.policy.deadline_s)
     timed: list[tuple[float, Event]] = []
     for target in route.targets():
         for price in prices.prices[target.name]:
@@ -151,7 +156,11 @@ def _world_events(scenario: Scenario, route: Route, prices: PriceBook) -> list[t
         timed.append((injection.at_s, InjectionStarted(injection.at_s, *words)))
         timed.append((injection.ends_s, InjectionEnded(injection.ends_s, *words)))
     ordered = sorted(timed, key=lambda each: each[0])
-    return [each for each in ordered if each[0] <= scenario.workload.for_s]
+    return [
+        (at_s, event)
+        for at_s, event in ordered
+        if at_s <= (charged_until_s if isinstance(event, PriceInForce) else until_s)
+    ]
 
 
 def _sources(answers: Mapping[str, Successes]) -> dict[str, int]:
