@@ -144,7 +144,7 @@ def _grids(
     chosen: Iterable[str], targets: tuple[Target, ...]
 ) -> tuple[tuple[KindGrid, ...], tuple[str, ...]]:
     reaches, models = reaches_of(targets), [target.model for target in targets]
-    grids = {name: grid_of(name, reaches, models) for name in chosen}
+    grids = {name: grid_of(name, kinds()[name], reaches, models) for name in chosen}
     left_out = tuple(name for name, grid in grids.items() if grid is None)
     found = tuple(grid for grid in grids.values() if grid is not None)
     if not found:

@@ -75,12 +75,13 @@ def kinds() -> dict[str, type[Injection]]:
     return {get_args(each.model_fields["kind"].annotation)[0]: each for each in classes}
 
 
-def grid_of(kind: str, reaches: Sequence[Reach], names: Sequence[str] = ()) -> KindGrid | None:
-    """What to try of `kind` in any of the fault domains `reaches`; None where nothing of it is valid.
+def grid_of(
+    kind: str, model: type[Injection], reaches: Sequence[Reach], names: Sequence[str] = ()
+) -> KindGrid | None:
+    """What to try of a kind in any of the fault domains `reaches`; None where nothing of it is valid.
 
     `names` are words that a field of text may mean, models say.
     """
-    model = kinds()[kind]
     own = {field.alias or name: field for name, field in model.model_fields.items() if name not in WOVEN}
     grids = {key: tuple(_values(kind, key, field, names)) for key, field in own.items()}
     minimal = _minimal(model, kind, grids, own, reaches)
