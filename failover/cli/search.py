@@ -14,6 +14,7 @@ import click
 from failover.cli.exits import DEVIATED, HOLDS, INTERRUPTED, INVALID, run
 from failover.cli.interruption import Interruption
 from failover.cli.outlets import console_on, human_stream, write_report
+from failover.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(path_type=Path, allow_dash=True, dir_okay=False)
 BUDGET_S = 60.0
+SEED_MOST = 2**63
 
 
 @click.command(name="search")
@@ -35,7 +37,13 @@ BUDGET_S = 60.0
     metavar="NAME=NUMBER",
     help="A limit of a scenario's `expect` to break, beside the invariants; may be given several times.",
 )
-@click.option("--seed", default=0, show_default=True, help="What is tried, and what chance is a function of.")
+@click.option(
+    "--seed",
+    default=0,
+    type=click.IntRange(-SEED_MOST, SEED_MOST),
+    show_default=True,
+    help="What is tried, and what chance is a function of.",
+)
 @click.option(
     "--for", "for_s", default=300, type=click.IntRange(1), show_default=True, help="Seconds a drill."
 )
@@ -144,7 +152,7 @@ def _searches(
     from failover.report.search_account import Searched
 
     with _progress(console, quiet=quiet) as progress:
-        prepared = prepare(asked, progress)
+        prepared = prepare(asked, progress, _left_out)
     for each in prepared:
         began_s = time.perf_counter()
         with _progress(console, quiet=quiet) as each.hunt.progress:
@@ -153,6 +161,10 @@ def _searches(
             except KeyboardInterrupt:
                 interruption.struck = True
         yield Searched(each, time.perf_counter() - began_s, interrupted=interruption.struck)
+
+
+def _left_out(error: ConfigError) -> None:
+    click.echo(f"left out: {error}", err=True)
 
 
 @contextmanager

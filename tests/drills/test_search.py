@@ -18,7 +18,7 @@ from failover.core.failures import DISPOSITIONS, Failure, FailureKind, SameTarge
 from failover.core.learned import Learned
 from failover.core.target_state import LimitedState, TargetState
 from failover.core.vocabulary import Outcome
-from tests.drills.journals import OUTAGE, Journal, calm, scenario, verdict_on
+from tests.drills.journals import FALLBACK, OUTAGE, Journal, calm, scenario, verdict_on
 
 CONFIG = """
 providers:
@@ -176,8 +176,10 @@ def test_a_limit_counts_only_where_a_target_is_left_alone(config):
 )
 def test_a_recovery_that_never_came_breaks_its_limit_where_there_was_time_for_it(for_s, breaks):
     told = scenario(OUTAGE, expect={"recovered_within_s": 60}, workload={"for_s": for_s})
-    journal = calm().at(100.0).starts().served("claude", times=30).at(200.0).ends()
-    assert broken_limits(verdict_on(journal.served("claude", times=9), told), told) == breaks
+    journal = calm().at(100.0).starts()
+    journal.call().asks("gpt").fails(FailureKind.OVERLOADED).asks("claude", FALLBACK).answers().ends("claude")
+    journal.at(200.0).ends().served("claude", times=9)
+    assert broken_limits(verdict_on(journal, told), told) == breaks
 
 
 def test_a_drill_that_shows_nothing_breaks_no_limit():

@@ -69,10 +69,14 @@ class Prepared:
         return shlex.join(words)
 
 
-def prepare(asked: Asked, progress: Callable[[Hunt], None] = lambda _hunt: None) -> list[Prepared]:
+def prepare(
+    asked: Asked,
+    progress: Callable[[Hunt], None] = lambda _hunt: None,
+    left_out: Callable[[ConfigError], None] = lambda _error: None,
+) -> list[Prepared]:
     """A hunt for each route that is asked for, sharing the budget; raises `ConfigError`.
 
-    A route that cannot be drilled is left out unless it is the one asked for, or all are.
+    `left_out` hears of a route that cannot be searched, unless none can: then that is raised.
     """
     config = with_model_facts(load_config(asked.config))
     expect = objectives(asked.objective) or dict(DEFAULT)
@@ -86,6 +90,8 @@ def prepare(asked: Asked, progress: Callable[[Hunt], None] = lambda _hunt: None)
             refused.append(error)
     if not prepared:
         raise ConfigError([complaint for error in refused for complaint in error.complaints])
+    for refusal in refused:
+        left_out(refusal)
     _share(asked.budget, [each.hunt for each in prepared])
     return prepared
 
