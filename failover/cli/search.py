@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,7 +116,7 @@ def _search(
             done = _written(searched, output, replay=replay and not interruption.struck)
             searches.append(done)
             _tell(console, done, quiet=quiet)
-            if done.file is not None or interruption.struck:
+            if done.prepared.hunt.found is not None or interruption.struck:
                 break
         interruption.closing = True
         if json_file is not None and not _report(json_file, searches):
@@ -124,7 +124,7 @@ def _search(
     if interruption.struck:
         click.echo("interrupted", err=True)
         return INTERRUPTED
-    return DEVIATED if any(each.file for each in searches) else HOLDS
+    return DEVIATED if any(each.prepared.hunt.found for each in searches) else HOLDS
 
 
 def _keep_to_the_cache() -> None:
@@ -191,22 +191,31 @@ def _written(searched: Searched, output: Path | None, *, replay: bool) -> Search
     from dataclasses import replace
 
     from failover.chaos.search.checking import seen_again
-    from failover.chaos.search.writing import write
+    from failover.chaos.search.writing import scenario_text, write
 
     prepared: Prepared = searched.prepared
     found, story = prepared.hunt.found, prepared.hunt.trials.story
     if found is None:
         return searched
-    file = write(found, story, prepared.command(found.after_drills), output)
+    command_line = prepared.command(found.after_drills)
+    try:
+        file = write(found, story, command_line, output)
+    except OSError as error:
+        text = scenario_text(found, story, command_line, output or Path("found.yaml"))
+        click.echo(f"the scenario could not be written: {error}\nthis is what it says:\n{text}", err=True)
+        return searched
     modes = ("simulate", "replay") if replay else ("simulate",)
-    replays = {mode: seen_again(file, found.violation, story.seed, mode) for mode in modes}
+    replays = dict.fromkeys(modes, "not asked: interrupted")
+    with suppress(KeyboardInterrupt):
+        for mode in modes:
+            replays[mode] = seen_again(file, found.violation, story.seed, mode)
     return replace(searched, file=file, replays=replays)
 
 
 def _tell(console: Console, searched: Searched, *, quiet: bool) -> None:
     from failover.report.search_account import print_search
 
-    if not quiet or searched.file is not None:
+    if not quiet or searched.prepared.hunt.found is not None:
         print_search(console, searched)
 
 

@@ -12,7 +12,7 @@ from failover.chaos.scenario import load_scenario
 from failover.chaos.search.asking import Asked, prepare
 from failover.chaos.search.checking import seen_again
 from failover.chaos.search.hunt import Budget
-from failover.chaos.search.trials import Violation, broken_limits
+from failover.chaos.search.trials import CRASH, Violation, broken_limits
 from failover.chaos.search.writing import write
 from failover.core.failures import DISPOSITIONS, Failure, FailureKind, SameTarget, StayAway
 from failover.core.learned import Learned
@@ -122,6 +122,24 @@ def told_by(file, seed):
     return {each.name: each.violations[0] for each in verdict.invariants if not each.kept}
 
 
+def test_a_schedule_that_makes_the_router_raise_is_found(config, monkeypatch):
+    def retire(_self, _scope, _state, _kind):
+        raise ZeroDivisionError("nobody thought of it")
+
+    monkeypatch.setattr(Learned, "_retire", retire)
+    prepared = search(config, drills=200, kinds=("deprecation",), for_s=300)
+    found = prepared.hunt.run()
+    assert found is not None
+    assert found.violation == Violation(CRASH, "ZeroDivisionError: nobody thought of it")
+    assert len(found.trial.injections) == 1
+    assert (
+        seen_again(written(prepared, found), found.violation, 0, "simulate")
+        == "yes, it raises ZeroDivisionError"
+    )
+    monkeypatch.undo()
+    assert seen_again(written(prepared, found), found.violation, 0, "simulate") == "no: passed"
+
+
 def test_replay_shows_a_planted_bug_too(config, monkeypatch):
     asks_again_after_model_gone(monkeypatch)
     prepared = search(config, drills=200, kinds=("deprecation",))
@@ -164,6 +182,12 @@ def test_a_limit_counts_only_where_a_target_is_left_alone(config):
     everything = found(spare=0)
     assert everything is not None
     assert [each["provider"] for each in everything.trial.injections] == ["*"]
+
+
+def test_a_target_that_cannot_do_the_job_is_not_one_that_was_left_alone(config):
+    small = "targets:\n  small: {provider: openai, model: openai/gpt-5.6-mini, context_window_tokens: 500}"
+    config.write_text(CONFIG.replace("targets:", small).replace("[gpt, claude]", "[gpt, small]"), "utf-8")
+    assert [each.name for each in search(config, drills=1).hunt.trials.story.targets] == ["gpt"]
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,24 @@ def test_wrong_input_is_refused_in_words(folder, words, complaint):
     assert "Traceback" not in done.output
 
 
+def test_all_that_is_wrong_is_told_at_once(folder):
+    done = run("--objective", "a=1", "--kinds", "b", "--route", "c")
+    assert [line.partition(":")[0] for line in done.stderr.splitlines()[:3]] == [
+        "--route",
+        "--objective",
+        "--kinds",
+    ]
+
+
+def test_a_finding_that_cannot_be_written_is_shown(folder):
+    (folder / "file").write_text("", "utf-8")
+    done = run(*EASY, "--output", "file/found.yaml")
+    assert done.exit_code == 1
+    assert "the scenario could not be written: " in done.stderr
+    assert "\ntitle: 'Too many attempts" in done.stderr
+    assert "FOUND" in done.stdout
+
+
 def test_a_config_that_is_none_is_refused(folder):
     done = run(config="nowhere.yaml")
     assert (done.exit_code, done.stdout) == (2, "")

@@ -9,20 +9,24 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from failover.chaos.scenario import SteadyState
+from failover.chaos.scenario import SteadyState, Workload
 from failover.chaos.search.grids import KindGrid, grid_of, kinds
 from failover.chaos.search.hunt import Budget, Hunt
 from failover.chaos.search.objectives import DEFAULT, check_targets, objectives
 from failover.chaos.search.schedules import Space
 from failover.chaos.search.selectors import reaches_of
 from failover.chaos.search.trials import Story, Trials
+from failover.chaos.workload import arrivals
+from failover.chaos.world.chance import Chance
 from failover.config import Config, load_config
+from failover.core.substitution import misfit
 from failover.core.vocabulary import Route, Target
 from failover.documents import ending, shown
 from failover.errors import Complaint, ConfigError
 from failover.known_models import with_model_facts
 
 SIZE = {"tokens_in": 800, "tokens_out": 200}
+A_DAY_S = 86_400.0
 SETTLING_S = 12
 """How long an answer may take at first: until then hardly anything has ended."""
 
@@ -78,10 +82,11 @@ def prepare(
 
     `left_out` hears of a route that cannot be searched, unless none can: then that is raised.
     """
-    config = with_model_facts(load_config(asked.config))
-    expect = objectives(asked.objective) or dict(DEFAULT)
-    chosen = _kinds(asked.kinds)
-    routes = _routes(asked, config)
+    routes, expect, chosen = _all_at_once(
+        lambda: _routes(asked, with_model_facts(load_config(asked.config))),
+        lambda: objectives(asked.objective) or dict(DEFAULT),
+        lambda: _kinds(asked.kinds),
+    )
     prepared, refused = [], []
     for route in routes:
         try:
@@ -96,6 +101,20 @@ def prepare(
     return prepared
 
 
+def _all_at_once(*steps: Callable[[], Any]) -> list[Any]:
+    """What each step gives; raises `ConfigError` with the complaints of all of them."""
+    given: list[Any] = []
+    complaints: list[Complaint] = []
+    for step in steps:
+        try:
+            given.append(step())
+        except ConfigError as error:
+            complaints += error.complaints
+    if complaints:
+        raise ConfigError(complaints)
+    return given
+
+
 def _prepared(
     asked: Asked,
     route: Route,
@@ -108,20 +127,27 @@ def _prepared(
     workload = {"route": route.name, "rate_per_s": asked.rate_per_s, "for_s": asked.for_s, **SIZE}
     if asked.stream:
         workload["stream"] = True
+    able = _able(targets, workload)
     story = Story(
         config=asked.config.absolute(),
         workload=workload,
         expect=expect,
         seed=asked.seed,
         cassettes=None if asked.cassettes is None else asked.cassettes.absolute(),
-        targets=targets,
-        spare=min(asked.spare, len(targets) - 1),
+        targets=able,
+        spare=min(asked.spare, max(0, len(able) - 1)),
     )
     trials = Trials(story)
     _be_steady(trials, asked, route)
     grids, left_out = _grids(chosen, targets)
     space = Space(grids, _earliest_s(asked), asked.for_s, asked.for_s, asked.faults_max)
     return Prepared(asked, route, Hunt(trials, space, asked.budget, progress), left_out)
+
+
+def _able(targets: Iterable[Target], workload: Mapping[str, Any]) -> tuple[Target, ...]:
+    """Those who could serve such a workload: to leave anybody else alone helps nobody."""
+    _, request = next(arrivals(Workload.model_validate({**workload, "for_s": A_DAY_S}), Chance(0)))
+    return tuple(target for target in targets if misfit(target, request.needs) is None)
 
 
 def _routes(asked: Asked, config: Config) -> list[Route]:
@@ -172,7 +198,8 @@ def _be_steady(trials: Trials, asked: Asked, route: Route) -> None:
             f"{_earliest_s(asked)} s, and as long again is left for faults from {2 * _earliest_s(asked)} s on"
         )
         raise ConfigError([Complaint("--for", 0, "", what)])
-    reasons = trials.of(()).verdict.reasons
+    calm = trials.of(()).verdict
+    reasons = () if calm is None else calm.reasons
     gaps = [reason for reason in reasons if reason.startswith("no steady state")]
     if gaps:
         what = f"route {route.name} does not work without any fault, so faults would show nothing: {gaps[0]}"

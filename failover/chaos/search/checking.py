@@ -6,7 +6,7 @@ from pathlib import Path
 
 from failover.chaos.drill import SkippedDrill, run_drill
 from failover.chaos.scenario import Scenario, load_scenario
-from failover.chaos.search.trials import Violation
+from failover.chaos.search.trials import CRASH, Violation
 from failover.errors import CassetteError, ConfigError
 
 
@@ -18,6 +18,10 @@ def seen_again(file: Path, violation: Violation, seed: int, mode: str) -> str:
         return f"not asked: {skip}"
     except (ConfigError, CassetteError) as error:
         return f"no, it cannot be drilled so: {error}"
+    except Exception as error:
+        if violation.name != CRASH:
+            raise
+        return f"yes, it raises {type(error).__name__}"
 
 
 def _seen_again(scenario: Scenario, violation: Violation, seed: int, mode: str) -> str:

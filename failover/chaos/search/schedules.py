@@ -23,6 +23,9 @@ Injections = tuple[Mapping[str, Any], ...]
 LASTING_S = (10, 5, 20, 2, 40, 1, 60, 90, 120, 180, 300, 600, 1200, 3600)
 """How long a fault lasts: short ones are simple, and ten seconds read better than one."""
 
+FOR_EVER = (None, None, None)
+"""Listed so often because what is withdrawn, revoked or forbidden seldom comes back."""
+
 STEPS = 90
 
 
@@ -50,7 +53,7 @@ def _injections(grid: KindGrid, space: Space) -> st.SearchStrategy[Mapping[str, 
     parts: dict[str, st.SearchStrategy[Any]] = {
         "selector": st.sampled_from(grid.selectors),
         "at_s": _moments(space),
-        "for_s": st.sampled_from([*lasts, None] if True in grid.endless else lasts),
+        "for_s": st.sampled_from([*lasts, *FOR_EVER] if True in grid.endless else lasts),
         "share": st.sampled_from(grid.shares),
         "ramp_s": st.sampled_from(grid.ramps_s),
     }

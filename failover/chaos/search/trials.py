@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from failover.chaos.drill import run_drill
+from failover.chaos.drill import SkippedDrill, run_drill
 from failover.chaos.judging.verdict import Verdict
 from failover.chaos.materials import Materials
 from failover.chaos.scenario import Scenario, ScenarioSection
@@ -16,14 +16,21 @@ from failover.chaos.search.objectives import margins
 from failover.chaos.search.schedules import Injections
 from failover.core.vocabulary import Target
 from failover.documents import Document
+from failover.errors import CassetteError, ConfigError
+
+CRASH = "crash"
+GAPS = ("no steady state", "nothing was exercised")
+LONGEST_CALL_S = 60.0
+"""Who arrives when the last fault has ended may still be waiting for its answer so long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
     """All of a scenario but its injections, as its file would say it. Paths are from here.
 
-    `targets` are the route's. A limit of `expect` counts only where faults leave `spare` of them alone
-    from beginning to end: what nobody could survive is no finding. Invariants count always.
+    `targets` are those of the route that can do the job. A limit of `expect` counts only where faults leave
+    `spare` of them alone from beginning to end: what nobody could survive is no finding. Invariants count
+    always.
     """
 
     config: Path
@@ -58,12 +65,15 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A schedule and what became of it. `scores` grow the nearer it came to breaking something."""
+    """A schedule and what became of it. `scores` grow the nearer it came to breaking a limit that counts.
+
+    `verdict` None: the drill crashed, which is a finding too.
+    """
 
     injections: Injections
     violations: tuple[Violation, ...]
     scores: Mapping[str, float]
-    verdict: Verdict
+    verdict: Verdict | None
 
 
 @dataclass(slots=True)
@@ -82,6 +92,8 @@ class Covered:
         """One more drill."""
         verdict = trial.verdict
         self.drills += 1
+        if verdict is None:
+            return
         self.events += verdict.events
         self.requests += verdict.requests
         met = [each for each in verdict.coverage.injections if each.exercised]
@@ -121,17 +133,27 @@ class Trials:
         section = ScenarioSection.model_validate(document)
         # The story's paths are from here, and no file holds it yet.
         scenario = Scenario(section, Path("found.yaml"), Document("found.yaml", document))
-        verdict = run_drill(scenario, seed=self.story.seed, mode="simulate", materials=self._materials)
+        try:
+            verdict = run_drill(scenario, seed=self.story.seed, mode="simulate", materials=self._materials)
+        except (ConfigError, CassetteError, SkippedDrill):
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever a schedule makes the router raise is found
+            return Trial(injections, (crash(error),), {}, None)
         broken = broken_invariants(verdict)
         spared = self._spares_enough(scenario)
         if spared:
             broken += broken_limits(verdict, scenario)
-        return Trial(injections, tuple(broken), scores(verdict, limits=spared), verdict)
+        return Trial(injections, tuple(broken), dict(margins(verdict)) if spared else {}, verdict)
 
     def _spares_enough(self, scenario: Scenario) -> bool:
         faults = [each for each in scenario.injections if each.is_fault]
         spared = [each for each in self.story.targets if not any(fault.hits(each) for fault in faults)]
         return len(spared) >= self.story.spare
+
+
+def crash(error: Exception) -> Violation:
+    """What a drill that raised `error` shows."""
+    return Violation(CRASH, f"{type(error).__name__}: {error}")
 
 
 def broken_invariants(verdict: Verdict) -> list[Violation]:
@@ -157,24 +179,8 @@ def broken_limits(verdict: Verdict, scenario: Scenario) -> list[Violation]:
     return broken
 
 
-GAPS = ("no steady state", "nothing was exercised")
-LONGEST_CALL_S = 60.0
-"""Who arrives when the last fault has ended may still be waiting for its answer so long."""
-
-
 def _had_time_to_recover(verdict: Verdict, scenario: Scenario, limit_s: float) -> bool:
     ends_s = [each.ends_s for each in scenario.injections if each.is_fault]
     if not ends_s or verdict.coverage.sometimes.get("retired", 0):
         return False
     return max(ends_s) + limit_s + LONGEST_CALL_S <= scenario.workload.for_s
-
-
-def scores(verdict: Verdict, *, limits: bool) -> Mapping[str, float]:
-    """What a search climbs: further off the beaten path and, where `limits` count, nearer to breaking one."""
-    coverage = verdict.coverage
-    paths = (coverage.fallback_edges, coverage.breaker_transitions, coverage.failures, coverage.dispositions)
-    happened = sum(1 for count in coverage.sometimes.values() if count)
-    found: dict[str, float] = {"paths": float(sum(map(len, paths)) + happened)}
-    if verdict.amplification is not None:
-        found["amplification"] = verdict.amplification
-    return {**found, **dict(margins(verdict))} if limits else found

@@ -8,6 +8,7 @@ from typing import Any
 from failover.core.vocabulary import FaultDomain
 
 BREAKS: Mapping[str, str] = {
+    "crash": "The router raises what it never should",
     "permits_settled": "An attempt never ends, or ends twice",
     "calls_end_once": "A caller is never answered, or answered twice",
     "deadline_kept": "A call goes on beyond its deadline",
