@@ -50,10 +50,18 @@ class Repertoire:
 
     def __init__(self, episodes: Sequence[Episode]) -> None:
         self._episodes = episodes
+        self._known: dict[object, Successes] = {}
         self._usable: dict[tuple[Operation, bool], list[Episode]] = {}
 
     def of(self, target: Target, shape: Shape, *, stream: bool) -> Successes:
-        """Every answer of `target` to requests of `shape`."""
+        """Every answer of `target` to requests of `shape`; the same arguments give the very same images."""
+        key = target, shape.operation, shape.tokens_in, shape.tokens_out, stream
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._found(target, shape, stream=stream)
+        return known
+
+    def _found(self, target: Target, shape: Shape, *, stream: bool) -> Successes:
         prefix, _, bare = target.model.partition("/")
         providers = {prefix, CASSETTE_PROVIDERS.get(prefix, prefix)}
         usable = self._answering(shape.operation, stream=stream)
