@@ -39,6 +39,10 @@ def meeting(scenario: Scenario, config: Config, mode: str) -> tuple[Routes, Work
     if unknown or not names:
         raise ConfigError(unknown or [scenario.complaint(("workload",), _no_route(config, ""))])
     routes = Routes(tuple(config.routes[name] for name in names), config.routes)
+    plain = [route.name for route in routes.called if not _is_played(route)]
+    if plain:
+        what = f"route {', '.join(plain)} calls plain functions, which cannot be drilled: no wire to play"
+        raise ConfigError([scenario.complaint(("workload", "route"), what)])
     idle = list(_idle(scenario, routes))
     if scenario.when_untouched == "skip" and idle and len(idle) == len(scenario.injections):
         raise SkippedDrill(f"nothing that happens in it touches {config.source}")
