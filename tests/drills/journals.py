@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from failover.chaos.judging.invariants import Invariant, InvariantResult
 from failover.chaos.judging.judge import Judge, Judgement
+from failover.chaos.judging.oracle import Possible
 from failover.chaos.judging.verdict import DrillFacts, Verdict, compose
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario, ScenarioSection
@@ -247,7 +248,7 @@ FACTS = DrillFacts(
     seed=7,
     mode="simulate",
     events=4,
-    oracle_success_ratio=1.0,
+    possible=Possible(0, 0, 0, 0, 0, 0.0, 0.0),
     episodes={"recorded": 1, "borrowed": 1, "synthetic": 1},
     journal_sha256="0" * 64,
     wall_s=0.25,

@@ -22,6 +22,7 @@ from failover.chaos.judging.invariants.retry_after_honoured import RetryAfterHon
 from failover.chaos.judging.invariants.retry_allowed import RetryAllowed
 from failover.chaos.judging.invariants.retry_budget_kept import RetryBudgetKept
 from failover.chaos.judging.invariants.truncated_never_served import TruncatedNeverServed
+from failover.chaos.routes import Routes
 from failover.core.failures import FailureKind
 from failover.core.policy import BreakerPolicy, RetryBudgetPolicy, StreamRecovery
 from failover.core.vocabulary import Outcome, Route, Target
@@ -84,7 +85,7 @@ def test_of_many_violations_the_first_are_told_and_the_rest_counted():
 
 @pytest.mark.parametrize("kind", INVARIANTS)
 def test_memory_is_that_of_the_calls_in_flight(kind):
-    invariant = kind(scenario(OUTAGE), route())
+    invariant = kind(scenario(OUTAGE), Routes.only(route()))
     for event in weathered().events:
         invariant.see(event)
     kept_of_calls = [

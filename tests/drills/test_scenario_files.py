@@ -13,7 +13,8 @@ import yaml
 
 from failover.chaos.drill import SkippedDrill, run_drill
 from failover.chaos.finding import find_scenarios
-from failover.chaos.scenario import Arrivals, Sometimes, load_scenario, scenario_json_schema
+from failover.chaos.scenario import START_EPOCH_S, Sometimes, load_scenario, scenario_json_schema
+from failover.chaos.workload_section import Arrivals
 from failover.errors import CassetteError, ConfigError
 from tests.drills.worlds import CONFIG, ROOT, SCENARIOS, STORY, written
 
@@ -136,13 +137,14 @@ def test_an_injection_that_begins_after_the_workload_is_refused(folder: Path, at
 def test_an_injection_that_hits_no_target_of_the_route_is_refused(folder: Path) -> None:
     story = STORY + "  - {kind: slowdown, provider: openia, factor: 2}\n"
     (found,) = unfit(written(folder, story))
-    assert found == ("story.yaml:8: inject.1: hits no target of route 'chat': none lies in provider openia")
+    assert found == ("story.yaml:8: inject.1: hits no target of route chat: none lies in provider openia")
 
 
 def test_a_route_that_the_config_does_not_have_is_refused(folder: Path) -> None:
     (found,) = unfit(written(folder, STORY.replace("route: chat", "route: chart")))
     assert found.startswith("story.yaml:5: workload.route: ")
-    assert found.endswith("failover.yaml has no route 'chart'; it has: chat")
+    assert "the route 'chart' is not there: " in found
+    assert found.endswith("failover.yaml has chat")
 
 
 def test_cassettes_that_are_absent_refuse_the_drill(folder: Path) -> None:
