@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
@@ -21,6 +22,19 @@ class Arrivals(StrEnum):
     POISSON = "poisson"
 
 
+OperationAsked = Literal[
+    Operation.COMPLETION,
+    Operation.RESPONSES,
+    Operation.EMBEDDING,
+    Operation.IMAGE_GENERATION,
+    Operation.TRANSCRIPTION,
+    Operation.SPEECH,
+    Operation.RERANK,
+    Operation.MODERATION,
+]
+"""What a workload may ask for: a plain function has no wire to be drilled on."""
+
+
 class Kind(Section):
     """What a request is: which route and operation it asks for, how large, for whom.
 
@@ -29,7 +43,7 @@ class Kind(Section):
     """
 
     route: str | None = None
-    operation: Operation = Operation.COMPLETION
+    operation: OperationAsked = Operation.COMPLETION
     tokens_in: int | None = Field(default=None, ge=0, le=TOKENS_MAX)
     tokens_out: int | None = Field(default=None, ge=0, le=TOKENS_MAX)
     stream: bool = False

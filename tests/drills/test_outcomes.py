@@ -24,7 +24,7 @@ from failover.chaos.world.successes import Source
 from failover.chaos.world.synthetic import synthetic_success
 from failover.chaos.world.wire_shapes import error_image
 from failover.core.failures import Failure, FailureKind, Phase
-from failover.core.vocabulary import Operation, Target, Usage
+from failover.core.vocabulary import Operation, Target
 from tests.drills.worlds import (
     AS_RECORDED,
     CONFIG,
@@ -49,12 +49,12 @@ MODELS = [
     "perplexity/sonar",
 ]
 OFFLINE = "a drill looked up an address"
-SAYS_NOTHING_USED = Outcome(None, Usage(0, 0))
+SAYS_NOTHING_USED = Outcome()
 
 
 def answer(text: str = "an answer") -> Image:
     """An image that nobody has seen before."""
-    body = json.loads(synthetic_success("openai/m").body)
+    body = json.loads(synthetic_success(GPT.model).body)
     body["choices"][0]["message"]["content"] = text
     return Image(text, reply=WireReply(200, {"content-type": "application/json"}, json.dumps(body).encode()))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import pytest
@@ -14,7 +14,8 @@ import yaml
 from failover.chaos.drill import SkippedDrill, run_drill
 from failover.chaos.finding import find_scenarios
 from failover.chaos.scenario import START_EPOCH_S, Sometimes, load_scenario, scenario_json_schema
-from failover.chaos.workload_section import Arrivals
+from failover.chaos.workload_section import Arrivals, OperationAsked
+from failover.core.vocabulary import Operation
 from failover.errors import CassetteError, ConfigError
 from tests.drills.worlds import CONFIG, ROOT, SCENARIOS, STORY, written
 
@@ -167,12 +168,89 @@ def test_cassettes_asked_for_on_the_command_line_are_never_skipped(folder: Path)
         )
 
 
-def test_a_streamed_workload_is_only_simulated(folder: Path) -> None:
+def test_a_streamed_workload_runs_in_both_modes(folder: Path) -> None:
     streamed = STORY.replace("route: chat", "route: chat, stream: true")
-    assert load_scenario(written(folder, streamed)).modes == ("simulate",)
-    asked = streamed.replace("cassettes: cassettes", "cassettes: cassettes\nmodes: [replay]")
-    (found,) = unreadable(written(folder, asked))
-    assert "replay plays whole replies only" in found
+    assert load_scenario(written(folder, streamed)).modes == ("simulate", "replay")
+
+
+@pytest.mark.parametrize(
+    "operation", sorted({*get_args(OperationAsked)} - {Operation.COMPLETION, Operation.RESPONSES})
+)
+def test_what_has_no_streams_is_not_streamed(folder: Path, operation: Operation) -> None:
+    streamed = f"route: chat, operation: {operation.value}, stream: true"
+    (found,) = unreadable(written(folder, STORY.replace("route: chat", streamed)))
+    assert found == f"story.yaml:5: workload: {operation.value} has no streams; leave out `stream`"
+
+
+def test_a_plain_function_cannot_be_asked_for(folder: Path) -> None:
+    """It has no wire to be drilled on."""
+    assert set(Operation) - {*get_args(OperationAsked)} == {Operation.CALL}
+    (found,) = unreadable(written(folder, STORY.replace("route: chat", "route: chat, operation: call")))
+    assert found.startswith("story.yaml:5: workload.operation: ")
+
+
+# A mix.
+
+MIXED = STORY.replace(
+    "workload: {route: chat,",
+    "workload:\n"
+    "  {mix: [{route: chat, stream: true}, {route: more, share: 3, tokens_in: 9, tokens_out: 5}],\n"
+    "  ",
+)
+MORE = CONFIG + "  more: {chain: [claude]}\n"
+
+
+def test_each_part_of_a_mix_takes_what_it_leaves_out_from_the_whole(folder: Path) -> None:
+    parts = load_scenario(written(folder, MIXED.replace("for_s: 60", "for_s: 60, deadline_s: 9"))).workload
+    told = [(part.route, part.share, part.stream, part.tokens_in, part.deadline_s) for part in parts.parts()]
+    assert told == [("chat", 1.0, True, None, 9.0), ("more", 3.0, False, 9, 9.0)]
+
+
+def test_a_route_that_only_a_part_of_a_mix_names_is_looked_for_too(folder: Path) -> None:
+    (found,) = unfit(written(folder, MIXED, CONFIG))
+    assert "the route 'more' is not there: " in found
+
+
+def test_a_mix_with_a_part_that_names_no_route_is_refused(folder: Path) -> None:
+    (found,) = unfit(written(folder, MIXED.replace("route: more, ", ""), MORE))
+    assert "the route is missing: " in found
+
+
+def test_half_a_size_in_a_part_of_a_mix_is_refused_at_its_place(folder: Path) -> None:
+    (found,) = unreadable(written(folder, MIXED.replace("tokens_in: 9, ", "")))
+    assert found.startswith("story.yaml:6: workload.mix.1: ")
+
+
+def test_an_injection_need_only_hit_a_target_of_one_of_the_routes(folder: Path) -> None:
+    story = MIXED.replace("provider: openai", "provider: anthropic").replace("chat,", "only,")
+    scenario = load_scenario(written(folder, story, MORE + "  only: {chain: [gpt]}\n"))
+    run_drill(scenario, seed=1, mode="simulate")
+
+
+# When, and where it is told.
+
+
+def test_a_story_may_begin_at_a_date(folder: Path) -> None:
+    told = "title: The primary goes dark\nbegins: 2025-06-10T09:36:00Z\n"
+    dated = written(folder, STORY.replace("title: The primary goes dark\n", told))
+    assert load_scenario(dated).start_epoch_s == 1_749_548_160.0
+    assert load_scenario(written(folder)).start_epoch_s == START_EPOCH_S
+
+
+def test_a_date_without_a_zone_is_refused(folder: Path) -> None:
+    """It would mean another instant on another machine."""
+    dated = written(folder, STORY.replace("cassettes:", "begins: 2025-06-10T09:36:00\ncassettes:"))
+    assert unreadable(dated)
+
+
+def test_a_story_tells_its_sources_and_what_is_known_and_assumed(folder: Path) -> None:
+    told = "source: [https://status.invalid/1]\nknown: [it was dark]\nassumed: [for all]\ncassettes:"
+    scenario = load_scenario(written(folder, STORY.replace("cassettes:", told)))
+    assert (scenario.source, scenario.known, scenario.assumed) == (
+        ("https://status.invalid/1",),
+        ("it was dark",),
+        ("for all",),
+    )
 
 
 def test_half_a_size_is_refused(folder: Path) -> None:
@@ -180,13 +258,18 @@ def test_half_a_size_is_refused(folder: Path) -> None:
     assert "set both, or neither" in found
 
 
-def test_a_provider_that_cannot_be_played_is_refused_with_the_reason(folder: Path) -> None:
+def test_a_provider_that_cannot_be_played_is_simulated_and_its_replay_refused_with_the_reason(
+    folder: Path,
+) -> None:
     """Its requests would leave the drill."""
-    story = written(folder)
-    (folder / "failover.yaml").write_text(CONFIG.replace("openai/gpt", "cohere/gpt"), "utf-8")
-    (found,) = unfit(story)
+    scenario = load_scenario(written(folder, STORY, CONFIG.replace("openai/gpt", "cohere/gpt")))
+    (found,) = refused(lambda: run_drill(scenario, seed=1, mode="replay"))
     assert found.startswith("story.yaml:3: config: ")
-    assert "cannot be drilled: litellm reaches this provider by a client of its own" in found
+    assert "cannot be replayed: litellm reaches this provider by a client of its own" in found
+    assert found.endswith("; simulate it")
+    verdict = run_drill(scenario, seed=1, mode="simulate")
+    assert verdict.targets["gpt"].served
+    assert verdict.targets["gpt"].failures == {"overloaded": verdict.coverage.failures["overloaded"]}
 
 
 # Which files a command line means.
