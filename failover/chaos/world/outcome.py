@@ -74,19 +74,28 @@ def pace(exchange: Exchange, course: Course) -> Pace:
     return Pace(first, exchange.first_token_s, from_s, step_s)
 
 
-def late_s(paced: Pace, course: Course, limits: Limits) -> tuple[float, Phase] | None:
-    """When a limit ends a stream that has begun, and which; None: it comes to its own end in time.
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A limit that ends a stream: `wait_s` after its last piece, which came `since_s` after the send."""
+
+    since_s: float
+    wait_s: float
+    phase: Phase
+
+
+def late(paced: Pace, course: Course, limits: Limits) -> Late | None:
+    """Which limit ends a stream that has begun; None: it comes to its own end in time.
 
     Nobody waits longer than `idle_s` for a piece, nor than `total_s` for all.
     """
     before_s, ended_s = paced.first_token_s, paced.at_s(course.ended)
-    if ended_s - before_s >= limits.idle_s:
-        for event in (*course.pieces[1:], course.ended):
-            at_s = paced.at_s(event)
-            if before_s >= limits.total_s:
-                break
-            if at_s - before_s >= limits.idle_s:
-                late = before_s + limits.idle_s
-                return (late, Phase.IDLE) if late <= limits.total_s else (limits.total_s, Phase.TOTAL)
-            before_s = at_s
-    return (limits.total_s, Phase.TOTAL) if ended_s >= limits.total_s else None
+    if ended_s < limits.total_s and ended_s - before_s < limits.idle_s:
+        return None
+    for event in (*course.pieces[1:], course.ended):
+        at_s, left_s = paced.at_s(event), limits.total_s - before_s
+        if at_s - before_s >= min(limits.idle_s, left_s):
+            return Late(
+                before_s, *((limits.idle_s, Phase.IDLE) if limits.idle_s <= left_s else (left_s, Phase.TOTAL))
+            )
+        before_s = at_s
+    return None
