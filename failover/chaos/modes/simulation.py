@@ -143,13 +143,13 @@ class Simulation:
             return [(begun_s, self._ended(number, exchange, outcome, headed=True))]
         told = self._headroom(exchange, refused=False)
         begun = self._in_s(paced.first_token_s), FirstToken(number, course.held, course.doubts, told)
-        limit = late(paced, course, limits)
-        if limit is None:
+        broken = late(self.now, paced, course, limits)
+        if broken is None:
             ended = self._ended(number, exchange, outcome, headed=False)
             return [begun, (self._in_s(paced.at_s(course.ended)), ended)]
-        failure = Failure(FailureKind.TIMEOUT, phase=limit.phase)
-        broken = Failed(number, failure, course.usage, resumable=course.resumable)
-        return [begun, (self._in_s(limit.since_s) + limit.wait_s, broken)]
+        at_s, phase = broken
+        failure = Failure(FailureKind.TIMEOUT, phase=phase)
+        return [begun, (at_s, Failed(number, failure, course.usage, resumable=course.resumable))]
 
     def _in_s(self, after_s: float) -> float:
         """When that is, to the microsecond; limits are not rounded: nobody draws them."""

@@ -11,10 +11,12 @@ from failover.core.events import (
     AttemptEnded,
     AttemptStarted,
     BreakerChanged,
+    CallStarted,
     CooldownStarted,
     FateShared,
     TargetRetired,
 )
+from failover.core.substitution import BARRING
 
 ROUNDING_S = 1e-6
 """Virtual times are whole microseconds."""
@@ -23,8 +25,9 @@ ROUNDING_S = 1e-6
 class OpenBreakerRespected(Invariant):
     """At most `policy.breaker.probes` probes run at once, and no breaker half-opens before its time.
 
-    Its time is the end of its open time; while every target of a route is away, it is a moment after
-    it opened. Every change of state begins a new generation: a probe of an older one counts no more.
+    Its time is the end of its open time; while every target of a route that can do the job of some request
+    is away, it is a moment after it opened. Every change of state begins a new generation: a probe of an
+    older one counts no more.
     """
 
     name = "open_breaker_respected"
@@ -37,10 +40,19 @@ class OpenBreakerRespected(Invariant):
         self._cooling_until_s: dict[str, float] = {}
         self._retired: set[str] = set()
         self._probes: dict[str, set[tuple[str, int]]] = {}
-        self._names = [{target.name for target in route.targets()} for route in routes.called]
+        self._routes = {
+            route.name: frozenset(target.name for target in route.targets()) for route in routes.called
+        }
+        self._names = set(self._routes.values())
         self._probes_max = {
             target.name: routes.learning_policy(target.name).breaker.probes for target in routes.targets()
         }
+
+    def call_started(self, event: CallStarted) -> None:
+        """Whom it may ask."""
+        if event.passed_over:
+            barred = {name for name, reason in event.passed_over if reason in BARRING}
+            self._names.add(self._routes[event.route] - barred)
 
     def breaker_changed(self, event: BreakerChanged) -> None:
         """Follow the state, and when an open breaker may be probed."""
