@@ -150,7 +150,7 @@ TWO_ROUTES = (
 
 @pytest.mark.parametrize("sticky", ["attempt", "request", "tenant", "account"])
 def test_both_modes_agree_on_a_mix_of_routes_that_share_targets_and_tenants(sticky, tmp_path: Path) -> None:
-    story = MIXED.replace("provider: openai", f'provider: "*", share: 0.5, sticky: {sticky}')
+    story = MIXED.replace("provider: openai", f"provider: openai, share: 0.5, sticky: {sticky}")
     found = told(tmp_path, story, TWO_ROUTES)
     requests = {name: route.requests for name, route in found.verdict.routes.items()}
     assert requests["chat"] + requests["other"] == found.verdict.requests
@@ -161,7 +161,7 @@ def test_both_modes_agree_on_a_mix_of_routes_that_share_targets_and_tenants(stic
 PRICES = {"input_usd_per_mtok": 1, "output_usd_per_mtok": 4}
 SERVING = {
     Operation.COMPLETION: ("openai/gpt-5.6-luna", "anthropic/claude-sonnet-5"),
-    Operation.RESPONSES: ("openai/gpt-5.6-luna", "xai/grok-4"),
+    Operation.RESPONSES: ("openai/gpt-5.6-luna", "xai/grok-4.3"),
     Operation.EMBEDDING: ("together_ai/intfloat/e5", "fireworks_ai/intfloat/e5"),
     Operation.IMAGE_GENERATION: ("openai/gpt-image-1", "xai/grok-2-image"),
     Operation.TRANSCRIPTION: ("openai/whisper-1", "groq/whisper-large-v3"),

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
+from failover.adapters.operations import METHODS
 from failover.adapters.wire import WireReply
 from failover.cassettes.episodes import Episode, RecordedRequest
 from failover.cassettes.timing import Timing
+from failover.chaos.scenario import STREAMED_OPERATIONS
 from failover.chaos.workload import Shape
 from failover.chaos.world.chance import Chance
 from failover.chaos.world.image import Image
-from failover.chaos.world.repertoire import Repertoire
+from failover.chaos.world.repertoire import ENDPOINTS, WITHOUT_RESPONSES, Repertoire
 from failover.chaos.world.successes import Source, Success, Successes
 from failover.chaos.world.synthetic import synthetic_success
 from failover.chaos.world.usage_shapes import with_usage
@@ -25,6 +27,10 @@ from tests.drills.worlds import AS_RECORDED, GPT, LITELLM_WARNS, ByHand, asked, 
 from tests.edge.fake_wire import ANTHROPIC_STREAM, OPENAI_STREAM, STREAM, gemini_chunk, openai_chunk
 
 pytestmark = LITELLM_WARNS
+
+
+ASKED = Usage(321, 45)
+SIZED = Shape(Operation.COMPLETION, ASKED.tokens_in, ASKED.tokens_out)
 
 
 def episode(model: str = "gpt-5.6-luna", provider: str = "openai", **changes: Any) -> Episode:
@@ -109,10 +115,55 @@ def test_the_timing_of_a_mock_server_is_nobodys() -> None:
     assert drawn == takes(Success(answer.image))
 
 
+# Every operation.
+
+PLAYABLE = [
+    pytest.param(operation, f"{provider}/{model}", stream, id=f"{operation}-{provider}{'-streamed' * stream}")
+    for operation, providers in {
+        **{operation: method.styles for operation, method in METHODS.items()},
+        Operation.COMPLETION: ("openai", "anthropic", "gemini", "mistral", "azure", "groq", "ollama_chat"),
+    }.items()
+    for provider in providers
+    for stream in ((False, True) if operation in STREAMED_OPERATIONS else (False,))
+    # litellm streams a response only of models that it knows to: of others it makes a stream itself.
+    for model in ("grok-4.3" if provider == "xai" else "gpt-5.6-luna",)
+]
+
+
+@pytest.mark.parametrize(("operation", "model", "stream"), PLAYABLE)
+def test_whom_no_cassette_knows_answers_every_operation_that_it_may_be_asked_for(
+    operation: Operation, model: str, *, stream: bool
+) -> None:
+    shape = Shape(operation, ASKED.tokens_in, ASKED.tokens_out)
+    of = target("asked", model, api_base="https://drilled.invalid")
+    (answer,) = Repertoire([]).of(of, shape, stream=stream).answers
+    found = outcomes().of(of, shape, answer.image, stream=stream)
+    assert (found.failure, found.doubts) == (None, ())
+    assert not stream or found.course.pieces
+    if found.usage is not None:
+        billed = ASKED.tokens_out if operation in STREAMED_OPERATIONS else 0
+        assert found.usage == Usage(ASKED.tokens_in, billed)
+
+
+@pytest.mark.parametrize("operation", ENDPOINTS)
+def test_only_recordings_of_the_operation_answer_it(operation: Operation) -> None:
+    endpoints = {endpoint for each in ENDPOINTS.values() for endpoint in each}
+    made = {
+        endpoint: of_gpt(episode(endpoint=endpoint), shape=Shape(operation)).source for endpoint in endpoints
+    }
+    recorded = {endpoint for endpoint, source in made.items() if source is Source.RECORDED}
+    assert recorded == ENDPOINTS[operation]
+
+
+@pytest.mark.parametrize("provider", WITHOUT_RESPONSES)
+def test_a_response_that_litellm_makes_of_a_chat_is_answered_with_one(provider: str) -> None:
+    chat = episode("g", provider)
+    of = target("asked", f"{provider}/g")
+    assert Repertoire([chat]).of(of, Shape(Operation.RESPONSES), stream=False).source is Source.RECORDED
+
+
 # Tokens, on the wire and as litellm reads them.
 
-ASKED = Usage(321, 45)
-SIZED = Shape(Operation.COMPLETION, ASKED.tokens_in, ASKED.tokens_out)
 DETAILED = {
     "prompt_tokens": 9,
     "completion_tokens": 9,
