@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from failover.chaos.injections import Injection
 from failover.chaos.judging.oracle import Oracle
 from failover.chaos.modes import playing
-from failover.chaos.scenario import Workload
+from failover.chaos.routes import Routes
 from failover.chaos.workload import arrivals
+from failover.chaos.workload_section import Workload
 from failover.chaos.world.world import World
 from failover.core.capabilities import Capabilities, Capability, Needs
+from failover.core.events import CallEnded
 from failover.core.vocabulary import Request, Route
 from tests.drills.worlds import (
     CLAUDE,
@@ -24,6 +26,7 @@ from tests.drills.worlds import (
     LITELLM_WARNS,
     MISTRAL,
     Simulated,
+    asked,
     injection,
     outcomes,
     route,
@@ -93,20 +96,24 @@ def chain(of: World, strategy: str, **limits: Any) -> Route:
     return route(*targets, strategy=strategy, **limits)
 
 
-def unservable(of: World, asked: Route, requests: Workload = REQUESTS) -> set[str]:
-    oracle = Oracle(of, outcomes(), asked)
+def looking_at(of: World, on: Route, requests: float = 1.0) -> Oracle:
+    return Oracle(of, outcomes(), Routes.only(on), requests)
+
+
+def unservable(of: World, on: Route, requests: Workload = REQUESTS) -> set[str]:
+    oracle = looking_at(of, on)
     return {
-        request.id
-        for arrived_s, request in arrivals(requests, of.chance)
-        if not oracle.servable(request, arrived_s)
+        each.request.id
+        for arrived_s, each in arrivals(requests, of.chance)
+        if not oracle.servable(each, arrived_s)
     }
 
 
 @settings(max_examples=60)
 @given(of=WORLDS, strategy=st.sampled_from(STRATEGIES), policy=POLICIES)
 def test_nobody_is_served_whom_the_oracle_could_not_serve(of, strategy, policy) -> None:
-    asked = chain(of, strategy, **policy)
-    assert not unservable(of, asked) & Simulated(of, asked, REQUESTS).served.keys()
+    on = chain(of, strategy, **policy)
+    assert not unservable(of, on) & Simulated(of, on, REQUESTS).served.keys()
 
 
 @settings(max_examples=30)
@@ -121,9 +128,9 @@ def test_no_strategy_serves_more_than_the_oracle(of, policy) -> None:
 @settings(max_examples=30)
 @given(of=WORLDS, policy=POLICIES)
 def test_a_more_patient_policy_reaches_no_less(of, policy) -> None:
-    asked = chain(of, "priority", **policy)
+    on = chain(of, "priority", **policy)
     patient = chain(of, "priority", **{**policy, "deadline_s": 20.0, "attempts": 6})
-    assert unservable(of, patient) <= unservable(of, asked)
+    assert unservable(of, patient) <= unservable(of, on)
 
 
 # What it sees, in worlds made by hand.
@@ -131,7 +138,7 @@ def test_a_more_patient_policy_reaches_no_less(of, policy) -> None:
 
 def servable(*inject: Injection, takes_s: float = 1.0, at_s: float = 0.0, **limits: Any) -> bool:
     of = world(GPT, inject=inject, takes_s=takes_s)
-    return Oracle(of, outcomes(), route(GPT, **limits)).servable(Request("1"), at_s)
+    return looking_at(of, route(GPT, **limits)).servable(asked(), at_s)
 
 
 def test_in_a_calm_world_everything_is_servable() -> None:
@@ -159,20 +166,26 @@ def test_silence_that_is_slowed_down_is_looked_at_without_waiting() -> None:
 
 
 def test_the_requests_own_deadline_counts() -> None:
-    of = Oracle(world(GPT, takes_s=2.0), outcomes(), route(GPT, deadline_s=1.0))
-    assert of.servable(Request("1", deadline_s=3.0), 0.0)
-    assert not of.servable(Request("1"), 0.0)
+    of = looking_at(world(GPT, takes_s=2.0), route(GPT, deadline_s=1.0))
+    assert of.servable(asked(Request("1", deadline_s=3.0)), 0.0)
+    assert not of.servable(asked(), 0.0)
 
 
-def test_it_counts_those_it_looks_at_and_could_not_serve() -> None:
-    of = Oracle(world(GPT, takes_s=2.0), outcomes(), route(GPT, deadline_s=1.0))
-    of.look(Request("1"), 0.0)
-    of.look(Request("2", deadline_s=3.0), 1.0)
-    assert of.unservable == 1
+def unserved(call: str, at_s: float) -> CallEnded:
+    return CallEnded(at_s, call, "chat", 0.0, None, "AllTargetsFailedError", 1, 0)
+
+
+def test_it_counts_the_unserved_whom_nobody_could_have_served() -> None:
+    of = looking_at(world(GPT, takes_s=2.0), route(GPT, deadline_s=1.0))
+    of.arrived(asked(Request("1")), 0.0)
+    of.arrived(asked(Request("2", deadline_s=3.0)), 1.0)
+    of.call_ended(unserved("1", 1.0))
+    of.call_ended(unserved("2", 4.0))
+    assert of.possible().unservable == 1
 
 
 def test_who_cannot_do_the_job_is_no_way_to_serve_it() -> None:
     mute = replace(GPT, capabilities=Capabilities(unable=frozenset({Capability.TOOLS})))
-    of = Oracle(world(mute), outcomes(), route(mute))
-    assert of.servable(Request("1"), 0.0)
-    assert not of.servable(Request("1", needs=Needs(frozenset({Capability.TOOLS}))), 0.0)
+    of = looking_at(world(mute), route(mute))
+    assert of.servable(asked(), 0.0)
+    assert not of.servable(asked(Request("1", needs=Needs(frozenset({Capability.TOOLS})))), 0.0)

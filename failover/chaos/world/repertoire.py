@@ -30,6 +30,9 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
 }
 """Which recorded exchanges answer which operation."""
 
+WITHOUT_RESPONSES = frozenset({"anthropic", "gemini", "mistral"})
+"""Providers, by litellm's name, that have no API of responses: litellm makes them of a chat."""
+
 CASSETTE_PROVIDERS = {
     "gemini": "google-gemini",
     "vertex_ai": "google-vertex",
@@ -64,11 +67,12 @@ class Repertoire:
     def _found(self, target: Target, shape: Shape, *, stream: bool) -> Successes:
         prefix, _, bare = target.model.partition("/")
         providers = {prefix, CASSETTE_PROVIDERS.get(prefix, prefix)}
-        usable = self._answering(shape.operation, stream=stream)
+        operation = _on_the_wire(shape.operation, prefix)
+        usable = self._answering(operation, stream=stream)
         of_provider = [episode for episode in usable if episode.provider in providers]
         of_model = [episode for episode in of_provider if episode.model in {bare, target.model}]
         if not of_provider:
-            made_up = synthetic_success(target.model, shape.operation, stream=stream)
+            made_up = synthetic_success(target.model, operation, stream=stream)
             return Successes(Source.SYNTHETIC, (Success(Image("synthetic", shape.applied(made_up))),))
         source = Source.RECORDED if of_model else Source.BORROWED
         return Successes(
@@ -87,6 +91,11 @@ class Repertoire:
                 and not calls_a_tool(episode.reply)
             ]
         return usable
+
+
+def _on_the_wire(operation: Operation, provider: str) -> Operation:
+    bridged = operation is Operation.RESPONSES and provider in WITHOUT_RESPONSES
+    return Operation.COMPLETION if bridged else operation
 
 
 def _success(target: Target, episode: Episode, shape: Shape) -> Success:
