@@ -3,74 +3,28 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from failover.adapters.operations import METHODS
 from failover.chaos.drill import run_drill
 from failover.chaos.finding import find_scenarios
-from failover.chaos.judging.verdict import Verdict
-from failover.chaos.meeting import SkippedDrill
-from failover.chaos.scenario import STREAMED_OPERATIONS, Scenario, load_scenario
+from failover.chaos.scenario import STREAMED_OPERATIONS, load_scenario
 from failover.core.policy import Delivery, StreamRecovery
 from failover.core.vocabulary import Operation
+from tests.drills.two_modes import agreed, told
 from tests.drills.worlds import CONFIG, LITELLM_WARNS, SCENARIOS, STORY, hurried, thinned, written
 
 pytestmark = LITELLM_WARNS
 REQUESTS = 150
 BOTH = [scenario for scenario in find_scenarios([SCENARIOS]) if set(scenario.modes) == {"simulate", "replay"}]
 
-Events = list[dict[str, Any]]
-
 
 @pytest.fixture(autouse=True)
 def remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was found out of images stays in the test's own folder."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "remembered"))
-
-
-@dataclass
-class Drilled:
-    """What both modes told of the same scenario."""
-
-    verdict: Verdict
-    events: Events
-
-    def of(self, event: str, **facts: Any) -> Events:
-        """The events of one kind, with these facts."""
-        return [
-            each
-            for each in self.events
-            if each["event"] == event and all(each[key] == fact for key, fact in facts.items())
-        ]
-
-
-def drilled(scenario: Scenario, mode: str, folder: Path) -> Drilled:
-    journal = folder / f"{mode}.jsonl"
-    try:
-        verdict = run_drill(scenario, seed=1, mode=mode, journal=journal)
-    except SkippedDrill as absent:
-        pytest.skip(str(absent))
-    return Drilled(verdict, [json.loads(line) for line in journal.read_text("utf-8").splitlines()])
-
-
-def agreed(scenario: Scenario, folder: Path) -> Drilled:
-    """What both say: the same events with the same figures at the same instants, in the same order."""
-    simulated, replayed = (drilled(scenario, mode, folder) for mode in ("simulate", "replay"))
-    pairs = zip(simulated.events, replayed.events, strict=False)
-    first = next((pair for pair in pairs if pair[0] != pair[1]), ({}, {}))
-    assert first[0] == first[1]
-    assert simulated.verdict.journal_sha256 == replayed.verdict.journal_sha256
-    assert simulated.verdict.oracle == replayed.verdict.oracle
-    assert not [violation for each in simulated.verdict.invariants for violation in each.violations]
-    return simulated
-
-
-def told(folder: Path, story: str, config: str) -> Drilled:
-    return agreed(load_scenario(written(folder, story, config)), folder)
 
 
 @pytest.mark.parametrize("shortened", [thinned, hurried])

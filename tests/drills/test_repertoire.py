@@ -16,7 +16,7 @@ from failover.chaos.scenario import STREAMED_OPERATIONS
 from failover.chaos.workload import Shape
 from failover.chaos.world.chance import Chance
 from failover.chaos.world.image import Image
-from failover.chaos.world.repertoire import ENDPOINTS, WITHOUT_RESPONSES, Repertoire
+from failover.chaos.world.repertoire import CHATS, ENDPOINTS, WITHOUT_RESPONSES, Repertoire
 from failover.chaos.world.successes import Source, Success, Successes
 from failover.chaos.world.synthetic import synthetic_success
 from failover.chaos.world.usage_shapes import with_usage
@@ -34,7 +34,7 @@ SIZED = Shape(Operation.COMPLETION, ASKED.tokens_in, ASKED.tokens_out)
 
 
 def episode(model: str = "gpt-5.6-luna", provider: str = "openai", **changes: Any) -> Episode:
-    """A recorded success of a chat completion."""
+    """A recorded success of a chat."""
     recorded = Episode(
         file="here.yaml",
         n=0,
@@ -84,12 +84,31 @@ def test_what_is_no_whole_success_of_a_completion_is_not_used(unusable) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "recorded_as"),
-    [("gemini/g", "google-gemini"), ("azure/g", "azure-openai")],
+    ("model", "recorded_as", "endpoint"),
+    [("gemini/g", "google-gemini", "generateContent"), ("azure/g", "azure-openai", "chat.completions")],
 )
-def test_a_provider_is_found_by_the_cassettes_name_for_it(model, recorded_as) -> None:
-    found = Repertoire([episode("g", recorded_as)]).of(target("asked", model), AS_RECORDED, stream=False)
+def test_a_provider_is_found_by_the_cassettes_name_for_it(model, recorded_as, endpoint) -> None:
+    chat = episode("g", recorded_as, endpoint=endpoint)
+    found = Repertoire([chat]).of(target("asked", model), AS_RECORDED, stream=False)
     assert found.source is Source.RECORDED
+
+
+@pytest.mark.parametrize(
+    ("model", "recorded_as"),
+    [("anthropic/g", "anthropic"), ("gemini/g", "google-gemini"), ("ollama_chat/g", "ollama")],
+)
+def test_what_an_openai_style_endpoint_answered_is_none_of_litellms_own_dialect(model, recorded_as) -> None:
+    """It could not be read, and the target would be down by itself."""
+    found = Repertoire([episode("g", recorded_as)]).of(target("asked", model), AS_RECORDED, stream=False)
+    assert found.source is Source.SYNTHETIC
+
+
+def test_a_list_of_json_is_no_stream_that_litellm_asks_for() -> None:
+    body = b'[{"candidates": [{"content": {"parts": [{"text": "hi"}]}, "finishReason": "STOP"}]}]'
+    reply = WireReply(200, {"content-type": "application/json"}, body)
+    streamed = episode("g", "google-gemini", endpoint="streamGenerateContent", stream=True, reply=reply)
+    found = Repertoire([streamed]).of(target("asked", "gemini/g"), AS_RECORDED, stream=True)
+    assert found.source is Source.SYNTHETIC
 
 
 def takes(success: Success) -> tuple[float, float]:
@@ -157,7 +176,8 @@ def test_only_recordings_of_the_operation_answer_it(operation: Operation) -> Non
 
 @pytest.mark.parametrize("provider", WITHOUT_RESPONSES)
 def test_a_response_that_litellm_makes_of_a_chat_is_answered_with_one(provider: str) -> None:
-    chat = episode("g", provider)
+    (endpoint, *_) = sorted(CHATS.get(provider, ENDPOINTS[Operation.COMPLETION]))
+    chat = episode("g", provider, endpoint=endpoint)
     of = target("asked", f"{provider}/g")
     assert Repertoire([chat]).of(of, Shape(Operation.RESPONSES), stream=False).source is Source.RECORDED
 

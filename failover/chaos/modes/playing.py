@@ -43,21 +43,23 @@ ANY_CREDENTIAL = _AnyCredential()
 
 @contextmanager
 def litellm_drilled() -> Iterator[None]:
-    """litellm as a drill needs it, for its time: silent, and without threads in virtual time.
+    """litellm as a drill needs it, for its time: silent, offline, and without threads in virtual time.
 
     It prints a hint to standard output on every error, and logs each change of the loop: in a drill errors
-    are the point.
+    are the point. To count the tokens of a stream it downloads the model's tokenizer.
     """
     litellm: Any = load_litellm()
     logger = logging.getLogger("LiteLLM")
     before, level = litellm.suppress_debug_info, logger.level
-    litellm.suppress_debug_info = True
+    downloads = litellm.disable_hf_tokenizer_download
+    litellm.suppress_debug_info = litellm.disable_hf_tokenizer_download = True
     logger.setLevel(logging.CRITICAL)
     try:
         with threads_inlined():
             yield
     finally:
         litellm.suppress_debug_info = before
+        litellm.disable_hf_tokenizer_download = downloads
         logger.setLevel(level)
 
 
