@@ -47,18 +47,21 @@ def litellm_drilled() -> Iterator[None]:
     """litellm as a drill needs it, for its time: silent, and without threads in virtual time.
 
     It prints a hint to standard output on every error, and logs each change of the loop: in a drill errors
-    are the point. It ends a stream in a thread of anyio's, which virtual time would not wait for.
+    are the point. It fetches tokenizers from the internet for models named like Llama. It ends a stream in a
+    thread of anyio's, which virtual time would not wait for.
     """
     litellm: Any = load_litellm()
     logger = logging.getLogger("LiteLLM")
     before, level, run_sync = litellm.suppress_debug_info, logger.level, anyio.to_thread.run_sync
     litellm.suppress_debug_info = True
+    fetches_none, litellm.disable_hf_tokenizer_download = litellm.disable_hf_tokenizer_download, True
     logger.setLevel(logging.CRITICAL)
     anyio.to_thread.run_sync = _inline_in_virtual_time(run_sync)
     try:
         yield
     finally:
         litellm.suppress_debug_info = before
+        litellm.disable_hf_tokenizer_download = fetches_none
         logger.setLevel(level)
         anyio.to_thread.run_sync = run_sync
 
