@@ -93,13 +93,15 @@ def _anthropic_stream(model: str) -> tuple[bytes, ...]:
 
 def _google_stream(model: str) -> tuple[bytes, ...]:
     whole = _google(model)
-    pieces = []
-    for word in WORDS:
-        candidate = {"content": {"role": "model", "parts": [{"text": word}]}, "index": 0}
-        pieces.append({"candidates": [candidate], "modelVersion": model})
-    pieces[-1]["candidates"][0]["finishReason"] = "STOP"
-    pieces[-1]["usageMetadata"] = whole["usageMetadata"]
-    return tuple(_event(piece) for piece in pieces)
+    contents = [{"role": "model", "parts": [{"text": word}]} for word in WORDS]
+    last = {"content": contents[-1], "finishReason": "STOP", "index": 0}
+    return (
+        *(
+            _event({"candidates": [{"content": content, "index": 0}], "modelVersion": model})
+            for content in contents[:-1]
+        ),
+        _event({**whole, "candidates": [last]}),
+    )
 
 
 def _ollama_stream(model: str) -> tuple[bytes, ...]:
