@@ -43,6 +43,8 @@ def judged_alone(target: Target, image: Image, *, stream: bool) -> Outcome:
 
 
 def _failure(target: Target, image: Image, *, stream: bool) -> Failure | None:
+    if image.reply is not None and image.fault is not None:
+        return Failure(FailureKind.TRUNCATED_STREAM, status=image.reply.status)
     if image.reply is not None:
         seen = classify_reply(target.provider, image.reply)
         if seen is not None or image.reply.status >= HTTPStatus.BAD_REQUEST:

@@ -1,7 +1,7 @@
 """Refusals as each provider words them on the wire: keys, bills, places, retired models, too sharp a ramp.
 
 Sources: bodies recorded from the providers' APIs, and, where no recording is public, their error pages and
-the issue threads of clients: OpenAI `insufficient_quota`, `invalid_api_key`,
+the issue threads of clients: OpenAI `insufficient_quota`, `invalid_api_key`, `slow_down`,
 `unsupported_country_region_territory`; Anthropic's credit balance and blocked output (400s), spend limit and
 acceleration limit (429s), and `forbidden` for a place, which it does not name (anthropics/claude-code#1613);
 Gemini's 400 for a bad key and for a place, its 200 with a `blockReason`; Groq `model_decommissioned`;
@@ -177,11 +177,17 @@ WORDINGS: Mapping[Refused, Mapping[str, Wording]] = {
         ),
     },
     Refused.ACCELERATION: {
-        "": _openai(429, "requests", "rate_limit_exceeded", "Slow down: your request rate grew too fast."),
+        "": _openai(
+            503,
+            "server_error",
+            "slow_down",
+            "A sudden increase in your request rate is impacting service reliability. Slow down.",
+        ),
         "anthropic": _anthropic(
             429, "rate_limit_error", "This request would exceed your organization's acceleration limit."
         ),
         **_google_names(_google(429, "RESOURCE_EXHAUSTED", "Resource has been exhausted.")),
+        "bedrock": _bare(429, "Too many requests, please wait before trying again."),
     },
     Refused.FILTERED: {
         "": _openai(
