@@ -41,6 +41,10 @@ CASSETTE_PROVIDERS = {
 """litellm's name of a provider, where cassettes know it by another."""
 
 
+BRIDGED = frozenset({"anthropic", "gemini", "mistral"})
+"""Who has no Responses API: litellm asks their chat API instead, which answers in its own dialect."""
+
+
 class Repertoire:
     """The answers of each target, streamed or whole, with the token counts of what asks.
 
@@ -56,11 +60,14 @@ class Repertoire:
         """Every answer of `target` to requests of `shape`."""
         prefix, _, bare = target.model.partition("/")
         providers = {prefix, CASSETTE_PROVIDERS.get(prefix, prefix)}
-        usable = self._answering(shape.operation, stream=stream)
+        operation = shape.operation
+        if operation is Operation.RESPONSES and prefix in BRIDGED:
+            operation = Operation.COMPLETION
+        usable = self._answering(operation, stream=stream)
         of_provider = [episode for episode in usable if episode.provider in providers]
         of_model = [episode for episode in of_provider if episode.model in {bare, target.model}]
         if not of_provider:
-            made_up = synthetic_success(target.model, shape.operation, stream=stream)
+            made_up = synthetic_success(target.model, operation, stream=stream)
             return Successes(Source.SYNTHETIC, (Success(Image("synthetic", shape.applied(made_up))),))
         source = Source.RECORDED if of_model else Source.BORROWED
         return Successes(
