@@ -171,7 +171,6 @@ def test_breakers_alone_are_a_cure(tmp_path: Path) -> None:
 
 
 def test_a_budget_alone_is_none_where_one_attempt_more_for_each_call_is_too_much(tmp_path: Path) -> None:
-    """A call's first fallback to another fault domain is free: against a limit that all of them share, twice
-    as many attempts still come as requests."""
+    """A first fallback to another fault domain is free: where all of them share one limit, it is too much."""
     budgeted = {**UNBOUNDED, "retry_budget": {"share": 0.2, "floor_per_s": 1.0}}
     assert goodput_after(stormed(tmp_path, **budgeted)) is None
