@@ -23,6 +23,7 @@ from tests.drills.worlds import CONFIG, ROOT, SCENARIOS, STORY, written
 
 SCHEMA = ROOT / "docs" / "schemas" / "scenario.schema.json"
 PAGE = ROOT / "docs" / "scenarios.md"
+PAGES = ("scenarios.md", "injections.md", "workloads.md")
 WHOLE_STORY = """
 title: Everything a file can say
 config: failover.yaml
@@ -352,7 +353,7 @@ def sections() -> list[dict[str, Any]]:
 
 
 def test_every_key_and_every_word_is_documented() -> None:
-    page = PAGE.read_text("utf-8")
+    page = "".join((ROOT / "docs" / name).read_text("utf-8") for name in PAGES)
     words = {key for section in sections() for key in section.get("properties", {})}
     words |= {word for section in sections() for word in section.get("enum", ())}
     assert not [word for word in sorted(words) if f"`{word}`" not in page]
