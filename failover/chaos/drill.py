@@ -86,22 +86,19 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
             digest = written.sha256()
     finally:
         outcomes.save()
-    return compose(
-        scenario,
-        judgement,
-        DrillFacts(
-            seed=seed,
-            mode=mode,
-            events=written.events,
-            possible=oracle.possible(),
-            episodes=_sources(workload, routes, repertoire),
-            journal_sha256=digest,
-            wall_s=time.perf_counter() - began_s,
-            reproduce=_reproduce(scenario, seed, mode, config, cassettes, subject),
-            subject=OURS if subject is None else subject.name,
-            gaps=driver.gaps() if isinstance(driver, SubjectDrive) else (),
-        ),
+    facts = DrillFacts(
+        seed=seed,
+        mode=mode,
+        events=written.events,
+        possible=oracle.possible(),
+        episodes=_sources(workload, routes, repertoire),
+        journal_sha256=digest,
+        wall_s=time.perf_counter() - began_s,
+        reproduce=_reproduce(scenario, seed, mode, config, cassettes, subject),
+        subject=OURS if subject is None else subject.name,
+        gaps=driver.gaps() if isinstance(driver, SubjectDrive) else (),
     )
+    return compose(scenario, judgement, facts)
 
 
 def _world_events(scenario: Scenario, routes: Routes, world: World) -> list[tuple[float, Event]]:
