@@ -97,7 +97,7 @@ def run_drill(
         episodes=_sources(answers),
         journal_sha256=digest,
         wall_s=time.perf_counter() - began_s,
-        reproduce=_reproduce(scenario, seed, mode, config, cassettes),
+        reproduce=command_line(scenario.path, seed, mode, config, cassettes),
     )
     return compose(scenario, judgement, facts)
 
@@ -159,8 +159,9 @@ def _sources(answers: Mapping[str, Successes]) -> dict[str, int]:
     return {source.value: counts[source] for source in Source}
 
 
-def _reproduce(scenario: Scenario, seed: int, mode: str, config: Path | None, cassettes: Path | None) -> str:
-    words = ["failover", "drill", str(scenario.path), "--seed", str(seed), "--mode", mode]
+def command_line(path: Path, seed: int, mode: str, config: Path | None, cassettes: Path | None) -> str:
+    """The command that runs this very drill again."""
+    words = ["failover", "drill", str(path), "--seed", str(seed), "--mode", mode]
     if config is not None:
         words += ["--config", str(config)]
     if cassettes is not None:

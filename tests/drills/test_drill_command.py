@@ -288,7 +288,7 @@ from tests.drills.journals import calm, scenario, verdict_on
 finding.find_scenarios = lambda paths: [scenario(name=str(number)) for number in range(3000)]
 verdict = verdict_on(calm())
 drill.run_drill = lambda where, **asked: verdict
-sys.argv = ["failover", "drill", "scenarios", *sys.argv[1:]]
+sys.argv = ["failover", "drill", "scenarios", "--jobs", "1", *sys.argv[1:]]
 main()
 """
 
