@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 QUESTION = "What does this change do to survivability?"
-TURNED_SHOWN = 5
-HEADERS = ("scenario", "measure", "base → other", "difference, 95 % interval", "")
+SEEDS_SHOWN = 10
+HEADERS = ("measure", "base", "other", "difference", "95 % interval", "change")
 
 STYLES = {
     Change.BETTER: "bold green",
@@ -42,12 +42,9 @@ _TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row of the table, in words; `scenario` stands in the first of its rows only."""
+    """A row of the table, in words, in the order of `HEADERS`."""
 
-    scenario: str
-    measure: str
-    sides: str
-    difference: str
+    cells: tuple[str, str, str, str, str]
     change: Change
 
 
@@ -60,28 +57,34 @@ def comparison_json(comparison: Comparison) -> str:
 
 def comparison_terminal(console: Console, comparison: Comparison) -> None:
     """The table, the drills that turned with the commands that show them, and the answer in a line."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="dim")
-    for header in HEADERS:
-        table.add_column(header, overflow="fold")
-    for scenario in comparison.scenarios:
-        for row in _rows(scenario):
-            cells = (row.scenario, row.measure, row.sides, row.difference)
-            change = Text(row.change.value, style=STYLES[row.change])
-            table.add_row(*(Text(printable(cell)) for cell in cells), change)
-    if comparison.scenarios:
-        console.print(table)
-    for turned in comparison.turned[:TURNED_SHOWN]:
-        console.print(Text(printable(_turned(turned))), soft_wrap=True)
-        for command in _commands(turned):
+    tables = [(scenario, _rows(scenario)) for scenario in comparison.scenarios]
+    rows = [row.cells for _, rows in tables for row in rows]
+    widths = [max(map(len, column)) for column in zip(HEADERS[:-1], *rows, strict=True)]
+    for number, (scenario, rows_of_it) in enumerate(tables):
+        console.print(Text(printable(_about(scenario)), style="bold"), soft_wrap=True)
+        if number == 0:
+            console.print(Text(_aligned(HEADERS, widths), style="dim"), soft_wrap=True)
+        for row in rows_of_it:
+            line = Text(_aligned((*row.cells, ""), widths))
+            console.print(line.append(row.change.value, style=STYLES[row.change]), soft_wrap=True)
+        if equal := _equal(scenario):
+            console.print(Text(f"  {equal}", style="dim"), soft_wrap=True)
+    console.print()
+    for told, commands in _turned(comparison.turned):
+        console.print(Text(printable(told)), soft_wrap=True)
+        for command in commands:
             console.print(Text(f"  {printable(command)}"), soft_wrap=True)
-    if len(comparison.turned) > TURNED_SHOWN:
-        console.print(Text(f"and {len(comparison.turned) - TURNED_SHOWN} more: the JSON form lists them"))
     console.print(Text(QUESTION, style="bold"))
-    console.print(Text(printable(_sentence(comparison)), style=STYLES[comparison.change]), soft_wrap=True)
+    console.print(Text(printable(_sentence(comparison)), style=STYLES[comparison.change]))
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """The first and the last two to the left, figures to the right."""
+    measure, base, other, difference, interval, change = cells
+    wide = f"  {measure:<{widths[0]}}  {base:>{widths[1]}}  {other:>{widths[2]}}"
+    return f"{wide}  {difference:>{widths[3]}}  {interval:<{widths[4]}}  {change}"
 
 
 def comparison_markdown(comparison: Comparison) -> str:
@@ -90,46 +93,49 @@ def comparison_markdown(comparison: Comparison) -> str:
     base = comparison.base or "each scenario's own config"
     lines += [f"Base: {_code(base)}. Other: {_code(comparison.other)}. Both met the same worlds.", ""]
     if comparison.scenarios:
-        lines += [f"| {' | '.join((*HEADERS[:4], 'change'))} |", "| --- | --- | --- | --- | --- |"]
+        lines += [f"| scenario | {' | '.join(HEADERS)} |", "| --- | --- | ---: | ---: | ---: | --- | --- |"]
     for scenario in comparison.scenarios:
-        for row in _rows(scenario):
-            change = f"**{row.change.value}**" if row.change in _LOUD else row.change.value
-            cells = [_markdown(cell) for cell in (row.scenario, row.measure, row.sides, row.difference)]
-            lines.append(f"| {' | '.join([*cells, change])} |")
-    if comparison.turned:
-        lines += ["", *_markdown_turned(comparison.turned)]
+        lines += _markdown_rows(scenario)
+    lines.append("")
+    for told, commands in _turned(comparison.turned):
+        lines += [f"- {_markdown(told)}", *(f"  - {_code(command)}" for command in commands)]
     return "\n".join(lines) + "\n"
 
 
 _LOUD = {Change.BETTER, Change.WORSE}
 
 
-def _markdown_turned(turned: Sequence[Turned]) -> Iterator[str]:
-    for each in turned[:TURNED_SHOWN]:
-        yield f"- {_markdown(_turned(each))}"
-        for command in _commands(each):
-            yield f"  - {_code(command)}"
-    if len(turned) > TURNED_SHOWN:
-        yield f"- and {len(turned) - TURNED_SHOWN} more"
+def _markdown_rows(scenario: ScenarioComparison) -> Iterator[str]:
+    about = _markdown(_about(scenario))
+    for row in _rows(scenario):
+        change = f"**{row.change.value}**" if row.change in _LOUD else row.change.value
+        yield f"| {' | '.join([about, *map(_markdown, row.cells), change])} |"
+        about = ""
+    if equal := _equal(scenario):
+        yield f"| {about} | {_markdown(equal)} | | | | | same |"
 
 
-def _rows(scenario: ScenarioComparison) -> Iterator[_Row]:
-    """A row for each measure, one for all that are equal in every world."""
-    seeds = f"{scenario.seeds} seed{'s' if scenario.seeds > 1 else ''}"
-    name = f"{scenario.scenario} ({scenario.mode}, {seeds})"
+def _about(scenario: ScenarioComparison) -> str:
+    return f"{scenario.scenario}  ({scenario.mode}, {scenario.seeds} seed{'s' if scenario.seeds > 1 else ''})"
+
+
+def _rows(scenario: ScenarioComparison) -> list[_Row]:
+    """A row for each measure that differs in some world."""
     base, other = scenario.base[Conclusion.PASSED], scenario.other[Conclusion.PASSED]
-    equal = [each for each in scenario.measures if _unchanged(each)]
+    rows = [_row(each) for each in scenario.measures if not _unchanged(each)]
     if base != other:
         change = Change.WORSE if other < base else Change.BETTER
-        yield _Row(name, "passed", f"{base} → {other} of {scenario.seeds}", f"{other - base:+d}", change)
-        name = ""
-    for measure in scenario.measures:
-        if not _unchanged(measure):
-            yield _row(name, measure)
-            name = ""
-    if equal:
-        what = ", ".join(f"{_TITLES[each.name]} {_figure(each.base, each.unit)}" for each in equal)
-        yield _Row(name, what if len(equal) < len(scenario.measures) else "all", "", "none", Change.SAME)
+        rows.insert(0, _Row(("passed", str(base), str(other), f"{other - base:+d}", ""), change))
+    return rows
+
+
+def _equal(scenario: ScenarioComparison) -> str:
+    """What is the same in each of the worlds, in a line."""
+    equal = [each for each in scenario.measures if _unchanged(each)]
+    if len(equal) == len(scenario.measures):
+        return "the same in every world"
+    told = ", ".join(f"{_TITLES[each.name]} {_figure(each.base, each.unit)}" for each in equal)
+    return told and f"the same in every world: {told}"
 
 
 def _unchanged(measure: MeasureComparison) -> bool:
@@ -139,16 +145,15 @@ def _unchanged(measure: MeasureComparison) -> bool:
     return measure.change is Change.SAME and measure.difference == 0.0 and still
 
 
-def _row(name: str, measure: MeasureComparison) -> _Row:
+def _row(measure: MeasureComparison) -> _Row:
     base, other = _figure(measure.base, measure.unit), _figure(measure.other, measure.unit)
     difference = _difference(measure.difference, measure.unit)
     if measure.interval is None:
-        said = f"{difference}, {measure.seeds} seed{'s are' if measure.seeds > 1 else ' is'} too few"
+        said = f"none: {measure.seeds} seed{'s' if measure.seeds > 1 else ''}"
     else:
         low = _difference(measure.interval.low, measure.unit)
-        high = _difference(measure.interval.high, measure.unit)
-        said = f"{difference} [{low}, {high}]"
-    return _Row(name, _TITLES[measure.name], f"{base} → {other}", said, measure.change)
+        said = f"[{low}, {_difference(measure.interval.high, measure.unit)}]"
+    return _Row((_TITLES[measure.name], base, other, difference, said), measure.change)
 
 
 def _figure(value: float, unit: str) -> str:
@@ -178,13 +183,20 @@ def _sentence(comparison: Comparison) -> str:
     return comparison.answer[:1].upper() + comparison.answer[1:] + "."
 
 
-def _turned(turned: Turned) -> str:
-    words = f"{turned.base.value}, now {turned.other.value}"
-    return f"{turned.scenario} ({turned.mode}, seed {turned.seed}): {words}"
-
-
-def _commands(turned: Turned) -> tuple[str, str]:
-    return turned.reproduce_base, turned.reproduce_other
+def _turned(turned: Sequence[Turned]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """What turned into what, by scenario, each with the commands that show the first such seed."""
+    groups: dict[tuple[str, str, str, str], list[Turned]] = {}
+    for each in turned:
+        groups.setdefault((each.scenario, each.mode, each.base.value, each.other.value), []).append(each)
+    for (scenario, mode, base, other), drills in groups.items():
+        seeds = [str(each.seed) for each in drills]
+        more = f" and {len(seeds) - SEEDS_SHOWN} more" if len(seeds) > SEEDS_SHOWN else ""
+        which = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds[:SEEDS_SHOWN])}{more}"
+        first = drills[0]
+        yield (
+            f"{scenario} ({mode}): {base}, now {other} with {which}",
+            (first.reproduce_base, first.reproduce_other),
+        )
 
 
 def _markdown(text: str) -> str:

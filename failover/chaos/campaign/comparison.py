@@ -83,13 +83,16 @@ class Turned:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioComparison:
-    """One scenario in one mode, over its seeds. Measures that either side never had are left out."""
+    """One scenario in one mode, over its seeds. `base` and `other` count the verdicts of each side.
+
+    Measures that either side never had are left out.
+    """
 
     scenario: str
     mode: str
     seeds: int
-    base: Mapping[Conclusion, int]
-    other: Mapping[Conclusion, int]
+    base: Mapping[str, int]
+    other: Mapping[str, int]
     measures: tuple[MeasureComparison, ...]
 
 
@@ -127,7 +130,7 @@ def compare(base: str, other: str, pairs: Iterable[Pair]) -> Comparison:
     less, more = _served(scenarios, Change.WORSE), _served(scenarios, Change.BETTER)
     drills = sum(each.seeds for each in scenarios)
     change = _overall(scenarios, worse=bool(lost or less), better=bool(won or more))
-    answer = _answer(change, drills, lost, won, scenarios)
+    answer = _answer(change, drills, lost, won, _told_served(len(scenarios), less, more))
     return Comparison(SCHEMA, base, other, drills, lost, won, less, more, change, answer, scenarios, turned)
 
 
@@ -178,9 +181,9 @@ def _scenario(pairs: Sequence[Pair]) -> ScenarioComparison:
     )
 
 
-def _counts(verdicts: Iterable[Verdict]) -> dict[Conclusion, int]:
+def _counts(verdicts: Iterable[Verdict]) -> dict[str, int]:
     counts = Counter(verdict.verdict for verdict in verdicts)
-    return {conclusion: counts[conclusion] for conclusion in Conclusion}
+    return {conclusion.value: counts[conclusion] for conclusion in Conclusion}
 
 
 def _differs(pair: Pair) -> bool:
@@ -214,17 +217,24 @@ def _overall(scenarios: Iterable[ScenarioComparison], *, worse: bool, better: bo
 _WORDS = {
     Change.WORSE: "it makes it worse",
     Change.BETTER: "it makes it better",
-    Change.SAME: "nothing that shows here",
-    Change.UNCLEAR: "too few seeds to say: six at least",
+    Change.SAME: "nothing that shows",
+    Change.UNCLEAR: "it changes something, and six seeds at least are needed to say what",
 }
 
 
-def _answer(change: Change, drills: int, lost: int, won: int, scenarios: Sequence[ScenarioComparison]) -> str:
-    if not drills:
-        return "nothing was compared"
-    less, more = _served(scenarios, Change.WORSE), _served(scenarios, Change.BETTER)
-    return (
-        f"{_WORDS[change]}: of {drills} drills {lost} passed and no longer {'does' if lost == 1 else 'do'},"
-        f" {won} did not pass and now {'does' if won == 1 else 'do'};"
-        f" fewer requests are served in {len(less)} of {len(scenarios)} scenarios, more in {len(more)}"
-    )
+def _answer(change: Change, drills: int, lost: int, won: int, served: str) -> str:
+    of = f"of {drills} drill{'s' if drills > 1 else ''}"
+    no_longer, now = "does" if lost == 1 else "do", "does" if won == 1 else "do"
+    told = f"{lost} passed and no longer {no_longer}, {won} did not pass and now {now}"
+    return f"{_WORDS[change]}: {of} {told}; {served}"
+
+
+def _told_served(scenarios: int, less: Sequence[str], more: Sequence[str]) -> str:
+    if not less and not more:
+        return "no scenario shows more or fewer requests served"
+    told = [
+        f"{word} requests are served in {len(names)} of {scenarios} scenarios ({', '.join(names)})"
+        for word, names in (("fewer", less), ("more", more))
+        if names
+    ]
+    return ", ".join(told)

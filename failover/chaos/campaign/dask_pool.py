@@ -15,6 +15,8 @@ from time import monotonic
 from typing import Any, Self
 
 from distributed import Client
+from distributed.comm.addressing import parse_address, parse_host_port
+from distributed.comm.registry import get_backend
 from distributed.scheduler import KilledWorker
 
 from failover.chaos.campaign.job import Job, JobResult, run_job
@@ -77,6 +79,7 @@ class DaskCluster:
         self.depth = 1
 
     def __enter__(self) -> Self:
+        _check(self._address)
         self._client: Any = _connected(self._address)
         try:
             self._inspect()
@@ -134,6 +137,16 @@ class DaskCluster:
         self._executor: Any = self._client.get_executor(pure=False)
 
 
+def _check(address: str) -> None:
+    """Refuse what is no address before a client is made of it, which would take long to go away again."""
+    try:
+        scheme, location = parse_address(address)
+        get_backend(scheme)
+        parse_host_port(location)
+    except ValueError as error:
+        raise CampaignError(f"{address!r} is no address of a Dask scheduler: {error}") from error
+
+
 def _connected(address: str) -> Any:
     # It would log every attempt to connect, with tracebacks; what matters is raised as well.
     for name in ("distributed", "distributed.client", "distributed.comm"):
@@ -142,8 +155,6 @@ def _connected(address: str) -> Any:
         return Client(address, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]  # untyped
     except (OSError, TimeoutError) as error:
         raise CampaignError(f"no Dask scheduler answers at {address} within {CONNECT_S:g} s") from error
-    except ValueError as error:
-        raise CampaignError(f"{address} is no address of a Dask scheduler: {error}") from error
 
 
 def _content(path: Path) -> str:
