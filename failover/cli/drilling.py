@@ -68,17 +68,17 @@ def _run(
     pool, work = _place(jobs, scenarios, asked)
     try:
         with Progress(console, len(jobs), quiet=asked.quiet) as progress, pool:
-            results = run_jobs(jobs, pool, work)
-            for job in jobs:
-                reached.running = job.name
-                progress.awaits(job.name)
-                result = next(results)
+            names = iter([job.name for job in jobs])
+            reached.running = next(names)
+            progress.awaits(reached.running)
+            for result in run_jobs(jobs, pool, work):
                 if interruption.struck:
                     raise KeyboardInterrupt
                 reached.take(result)
+                reached.running = next(names, "")
                 progress.advance(result)
+                progress.awaits(reached.running)
                 teller.tell(result)
-            reached.running = ""
     finally:
         interruption.closing = interruption.struck
         teller.flush()

@@ -1,4 +1,4 @@
-"""Many jobs over any executor: in order, as many at a time as there is room for, and none lost with a worker."""
+"""Many jobs over any executor: in order, as many at a time as there is room for, and none ever lost."""
 
 from __future__ import annotations
 

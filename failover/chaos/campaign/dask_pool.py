@@ -128,7 +128,7 @@ class DaskCluster:
         complaints = [
             f"worker {worker} {what}"
             for worker, theirs in sorted(seen.items())
-            if (what := _wrong_with(theirs, mine))
+            if (what := wrong_with(theirs, mine))
         ]
         if complaints:
             raise CampaignError("\n".join(complaints))
@@ -168,7 +168,8 @@ def _content(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _wrong_with(theirs: object, mine: Seen) -> str:
+def wrong_with(theirs: object, mine: Seen) -> str:
+    """What keeps a worker that answered `theirs` from drilling, in words; empty: nothing does."""
     if isinstance(theirs, ModuleNotFoundError):
         return f"lacks {theirs.name}: install the same failover[drill] there as here"
     if not isinstance(theirs, Seen):
