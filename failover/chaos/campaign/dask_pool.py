@@ -152,7 +152,7 @@ def _connected(address: str) -> Any:
     for name in ("distributed", "distributed.client", "distributed.comm"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        return Client(address, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]  # untyped
+        return Client(address, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]  # not typed
     except (OSError, TimeoutError) as error:
         raise CampaignError(f"no Dask scheduler answers at {address} within {CONNECT_S:g} s") from error
 

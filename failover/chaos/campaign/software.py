@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
-import failover
+PACKAGE = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,9 @@ class Software:
 def software() -> Software:
     """What this process runs."""
     digest = hashlib.sha256()
-    for folder in failover.__path__:
-        for file in sorted(Path(folder).rglob("*.py")):
-            digest.update(file.relative_to(folder).as_posix().encode())
-            digest.update(file.read_bytes())
+    for file in sorted(PACKAGE.rglob("*.py")):
+        digest.update(file.relative_to(PACKAGE).as_posix().encode())
+        digest.update(file.read_bytes())
     return Software(
         importlib.metadata.version("failover"),
         importlib.metadata.version("litellm"),
