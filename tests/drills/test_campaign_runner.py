@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+from concurrent.futures import Future
 
 import pytest
 
@@ -137,6 +138,23 @@ def test_whoever_leaves_in_the_middle_leaves_no_process():
         assert did(next(results)) == "0 works"
         assert set(multiprocessing.active_children()) - before
     assert set(multiprocessing.active_children()) == before
+
+
+def test_an_executor_that_takes_jobs_back_ends_the_campaign():
+    class Stopping(Threads):
+        def open(self):
+            executor = super().open()
+            executor.submit = taken_back
+            return executor
+
+    def taken_back(*_):
+        future = Future()
+        future.cancel()
+        future.set_running_or_notify_cancel()
+        return future
+
+    with pytest.raises(CampaignError, match=r"works \(simulate, seed 0\) was taken back"):
+        list(run_jobs(jobs("works"), Stopping(), act))
 
 
 def test_processes_that_cannot_even_start_are_told(monkeypatch):

@@ -1,18 +1,19 @@
-"""Jobs on a Dask cluster, through its own executor. Needs the extra `dask`, which is imported here only."""
+"""Jobs on a Dask cluster, as an executor. Needs the extra `dask`, which is imported here only."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import CancelledError, Executor, Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock
 from time import monotonic
-from typing import Any, Self
+from typing import Any, ParamSpec, Self, TypeVar
 
 from distributed import Client
 from distributed.comm.addressing import parse_address, parse_host_port
@@ -23,6 +24,9 @@ from failover.chaos.campaign.job import Job, JobResult, run_job
 from failover.chaos.campaign.runner import DEATHS, CampaignError
 from failover.chaos.campaign.software import Software, software
 from failover.chaos.judging.verdict import Refused
+
+T = TypeVar("T")
+P = ParamSpec("P")
 
 CONNECT_S = 5.0
 """How long an address has to answer, in real seconds."""
@@ -89,7 +93,7 @@ class DaskCluster:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._executor.shutdown(wait=False)
+        self._executor.take_back()
         self._client.close(timeout=1)
 
     @property
@@ -98,9 +102,8 @@ class DaskCluster:
         return partial(run_elsewhere, software())
 
     def open(self) -> Executor:
-        """Dask's own executor. A job may have another result tomorrow: files change, so none is pure."""
-        executor: Executor = self._executor
-        return executor
+        """The whole cluster."""
+        return self._executor
 
     def deaths(self, error: BaseException) -> int:
         """Enough for one more run where Dask gave up, so many workers died under it; not for two."""
@@ -134,7 +137,45 @@ class DaskCluster:
             raise CampaignError("\n".join(complaints))
         threads = self._client.nthreads()
         self.depth = 2 * sum(threads.values())
-        self._executor: Any = self._client.get_executor(pure=False)
+        self._executor = _Submitted(self._client)
+
+
+class _Submitted(Executor):
+    """Tasks of a Dask client as the futures of the standard library.
+
+    Dask's own `ClientExecutor` (2026.8) leaves a future pending for ever when the worker that holds its
+    result dies before it was fetched, and the task is then given up: the error ends its coroutine.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._running: set[Any] = set()
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        told: Future[T] = Future()
+        # A job may have another result tomorrow: files change, so none is pure.
+        task = self._client.submit(fn, *args, pure=False, **kwargs)
+        # Dask forgets a task that nobody holds.
+        self._running.add(task)
+        self._client.loop.add_callback(self._tell, task, told)
+        return told
+
+    def take_back(self) -> None:
+        """What has not begun will not; what runs is forgotten."""
+        self._client.cancel(list(self._running))
+
+    async def _tell(self, task: Any, told: Future[Any]) -> None:
+        try:
+            result = await self._client.gather(task, asynchronous=True)
+        except (CancelledError, asyncio.CancelledError):
+            told.cancel()
+            told.set_running_or_notify_cancel()
+        except Exception as error:  # noqa: BLE001  # it belongs to whoever asks the future
+            told.set_exception(error)
+        else:
+            told.set_result(result)
+        finally:
+            self._running.discard(task)
 
 
 def _check(address: str) -> None:

@@ -147,6 +147,9 @@ class _Campaign:
         flight = lane.flying.pop(future)
         error = _error_of(future)
         deaths = 0 if error is None else self._pool.deaths(error)
+        if isinstance(error, CancelledError):
+            self._pool.check()
+            raise CampaignError(f"{flight.job} was taken back: whatever runs the drills is being stopped")
         if error is None:
             self._seen_alive = True
             self._ready[flight.index] = future.result()
