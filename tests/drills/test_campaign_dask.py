@@ -38,6 +38,8 @@ def cluster():
     settings = {
         "distributed.scheduler.allowed-failures": 0,
         "distributed.worker.multiprocessing-method": "spawn",
+        # Fifteen seconds after a worker was lost a cluster looks, and closes it where it is being restarted.
+        "distributed.deploy.lost-worker-timeout": "1h",
     }
     with (
         dask.config.set(settings),
