@@ -111,7 +111,7 @@ class StreamedAttempt:
         self._doubts: tuple[Failure, ...] = ()
         self._headroom: Headroom | None = None
         self._begun = False
-        self._said_more_than_text = False
+        self.said_more_than_text = False
         self._watchdog = Watchdog()
 
     async def message(self) -> Message:
@@ -191,7 +191,7 @@ class StreamedAttempt:
     def _is_resumable(self) -> bool:
         """Whether another can go on where this broke: the end of a response holds all of it, not a rest."""
         chat = self._outbound.operation == Operation.COMPLETION
-        return chat and bool(self.text) and not self._said_more_than_text
+        return chat and bool(self.text) and not self.said_more_than_text
 
     def _keep(self, piece: Piece) -> None:
         if piece.finish_reason:
@@ -205,12 +205,12 @@ class StreamedAttempt:
         if piece.value is None:
             return
         if piece.tool_call or self._held:
-            self._said_more_than_text = True
+            self.said_more_than_text = True
             if self._holds:
                 self._held.append(piece.value)
                 return
         elif piece.has_token and not piece.text:
-            self._said_more_than_text = True
+            self.said_more_than_text = True
         self.chunks.append(piece.value)
         if piece.text:
             self.text.append(piece.text)

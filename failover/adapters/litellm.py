@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -100,7 +100,7 @@ class LitellmAdapter:
         headroom = headroom_of(exchange.headers, self._wall())
         return Answer(value, usage, doubts_of(outbound, exchange, value), headroom)
 
-    async def stream(self, outbound: Outbound) -> AsyncIterator[Piece]:
+    async def stream(self, outbound: Outbound) -> AsyncGenerator[Piece, None]:
         """The reply in pieces, each with litellm's chunk or event untouched.
 
         A chat's usage is asked for unless the caller's `stream_options` say otherwise. A stream that stops

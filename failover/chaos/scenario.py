@@ -7,35 +7,19 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
+from failover.chaos.arrivals import Trace
+from failover.chaos.asked_latency import LatencySection
 from failover.chaos.injections import AnyInjection
+from failover.chaos.traces import RecordedTrace, load_trace
+from failover.chaos.workload_section import Workload
+from failover.core.vocabulary import Operation
 from failover.documents import Complaints, Document, Place, Section, load_document, validate
 from failover.errors import Complaint
 
-
-class Arrivals(StrEnum):
-    """When requests come."""
-
-    CONSTANT = "constant"
-    POISSON = "poisson"
-
-
-class Workload(Section):
-    """Which requests arrive when: `rate_per_s` of them for `for_s` seconds of virtual time.
-
-    `tokens_in` and `tokens_out` set the size of every request and reply; left out, the recorded ones
-    count. `stream` asks for streamed replies.
-    """
-
-    route: str
-    rate_per_s: float = Field(gt=0.0, le=10_000.0)
-    for_s: float = Field(gt=0.0)
-    arrivals: Arrivals = Arrivals.POISSON
-    tokens_in: int | None = Field(default=None, ge=0)
-    tokens_out: int | None = Field(default=None, ge=0)
-    stream: bool = False
-    deadline_s: float | None = Field(default=None, gt=0.0)
+START_EPOCH_S = 1_767_225_600.0
+"""Virtual time begins on 2026-01-01, 00:00 UTC, unless a scenario says when."""
 
 
 class Sometimes(StrEnum):
@@ -60,6 +44,8 @@ class Expectations(Section):
 
     success_ratio_min: float | None = Field(default=None, ge=0.0, le=1.0)
     regret_success_ratio_max: float | None = Field(default=None, ge=0.0, le=1.0)
+    regret_cost_per_1k_max_usd: float | None = Field(default=None, ge=0.0)
+    regret_latency_max_s: float | None = Field(default=None, ge=0.0)
     latency_p95_max_s: float | None = Field(default=None, gt=0.0)
     first_token_p95_max_s: float | None = Field(default=None, gt=0.0)
     cost_per_1k_max_usd: float | None = Field(default=None, ge=0.0)
@@ -69,6 +55,7 @@ class Expectations(Section):
     served_share_min: Mapping[str, float] = Field(default_factory=dict)
     served_share_max: Mapping[str, float] = Field(default_factory=dict)
     sometimes: tuple[Sometimes, ...] = ()
+    never: tuple[Sometimes, ...] = ()
 
 
 class SteadyState(Section):
@@ -79,19 +66,29 @@ class SteadyState(Section):
 
 
 MODES: tuple[str, ...] = ("simulate", "replay")
-STREAMED_MODES: tuple[str, ...] = ("simulate",)
-"""Replay plays whole replies; a streamed workload is simulated."""
+STREAMED_OPERATIONS = frozenset({Operation.COMPLETION, Operation.RESPONSES})
 
 
 class ScenarioSection(Section):
-    """The file's shape. Paths are relative to the file. `modes` left out: all that the workload allows."""
+    """The file's shape. Paths are relative to the file. `modes` left out: both.
+
+    `begins` is the date and time at which virtual time begins: prices go by date. `source` says where the
+    story is told, `known` what is known of it, and `assumed` what nobody published. `when_untouched` says
+    whether a config that no injection hits is refused, or skips the scenario.
+    """
 
     title: str = Field(min_length=1)
     config: str
     cassettes: str | None = None
     when_cassettes_absent: Literal["refuse", "skip"] = "refuse"
+    when_untouched: Literal["refuse", "skip"] = "refuse"
     modes: tuple[Literal["simulate", "replay"], ...] | None = Field(default=None, min_length=1)
+    begins: AwareDatetime | None = None
+    source: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
     workload: Workload
+    latency: Mapping[str, LatencySection] = Field(default_factory=dict)
     inject: tuple[AnyInjection, ...] = ()
     steady_state: SteadyState = SteadyState()
     expect: Expectations = Expectations()
@@ -100,7 +97,9 @@ class ScenarioSection(Section):
 class Scenario:
     """A scenario with the place it was read from. `name` is the file's name without its ending."""
 
-    def __init__(self, section: ScenarioSection, path: Path, document: Document) -> None:
+    def __init__(
+        self, section: ScenarioSection, path: Path, document: Document, trace: RecordedTrace | None = None
+    ) -> None:
         self._document = document
         self.title = section.title
         self.path = path
@@ -108,8 +107,15 @@ class Scenario:
         self.config_path = path.parent / section.config
         self.cassettes_path = None if section.cassettes is None else path.parent / section.cassettes
         self.when_cassettes_absent = section.when_cassettes_absent
-        self.modes = section.modes or (STREAMED_MODES if section.workload.stream else MODES)
+        self.when_untouched = section.when_untouched
+        self.modes = section.modes or MODES
+        self.start_epoch_s = START_EPOCH_S if section.begins is None else section.begins.timestamp()
+        self.source = section.source
+        self.known = section.known
+        self.assumed = section.assumed
         self.workload = section.workload
+        self.trace = trace
+        self.latency = section.latency
         self.injections = section.inject
         self.steady_state = section.steady_state
         self.expect = section.expect
@@ -129,7 +135,10 @@ def load_scenario(path: Path) -> Scenario:
         _check(section, document, complaints)
     complaints.raise_if_any()
     # Without complaints there are both.
-    return Scenario(cast("ScenarioSection", section), path, cast("Document", document))
+    found = cast("ScenarioSection", section)
+    process = found.workload.arrivals
+    trace = load_trace(path.parent / process.file) if isinstance(process, Trace) else None
+    return Scenario(found, path, cast("Document", document), trace)
 
 
 def scenario_json_schema() -> dict[str, Any]:
@@ -138,14 +147,13 @@ def scenario_json_schema() -> dict[str, Any]:
 
 
 def _check(section: ScenarioSection, document: Document, complaints: Complaints) -> None:
-    workload = section.workload
-    if (workload.tokens_in is None) != (workload.tokens_out is None):
-        what = "sets one of tokens_in and tokens_out: set both, or neither to keep the recorded sizes"
-        complaints.add(document, ("workload",), what)
-    if workload.stream and "replay" in (section.modes or ()):
-        complaints.add(
-            document, ("modes",), "replay plays whole replies only: a streamed workload is simulated"
-        )
+    for index, part in enumerate(section.workload.parts()):
+        place: Place = ("workload", "mix", index) if section.workload.mix else ("workload",)
+        if (part.tokens_in is None) != (part.tokens_out is None):
+            what = "sets one of tokens_in and tokens_out: set both, or neither to keep the recorded sizes"
+            complaints.add(document, place, what)
+        if part.stream and part.operation not in STREAMED_OPERATIONS:
+            complaints.add(document, place, f"{part.operation} has no streams; leave out `stream`")
     for index, injection in enumerate(section.inject):
         if injection.at_s >= section.workload.for_s:
             what = f"begins after the workload, which ends at {section.workload.for_s:g} s"

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from math import log
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from math import log2
 
 from failover.adapters.wire import WireReply
-from failover.chaos.scenario import Arrivals, Workload
+from failover.attempts import Errand
+from failover.chaos import prompts
+from failover.chaos.arrivals import Trace
+from failover.chaos.sizes import Tokens
+from failover.chaos.traces import RecordedTrace, TraceRow
+from failover.chaos.workload_section import Part, Workload
 from failover.chaos.world.chance import Chance
 from failover.chaos.world.usage_shapes import with_usage
-from failover.core.vocabulary import Request
-from failover.needs import needs_of
-from failover.tokens import CHARACTERS_PER_TOKEN, tokens_in
+from failover.core.vocabulary import Operation, Request
+from failover.errands import options
+from failover.needs import request_of
+
+TOKENS_OUT_NOMINAL = 100
+"""How long answers are, for their duration, where a workload does not say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """Tokens of every request and reply; None leaves the recorded ones."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """What is asked for, and how large. Compared by identity: the requests of one kind share theirs.
 
-    tokens_in: int | None
-    tokens_out: int | None
+    `tokens_in` and `tokens_out` of every request and reply; None leaves the recorded ones.
+    """
+
+    operation: Operation = Operation.COMPLETION
+    tokens_in: int | None = None
+    tokens_out: int | None = None
 
     def applied(self, reply: WireReply) -> WireReply:
         """`reply` with these counts, where both are set."""
@@ -28,41 +40,94 @@ class Size:
             return reply
         return with_usage(reply, self.tokens_in, self.tokens_out)
 
-
-def arrivals(workload: Workload, chance: Chance) -> Iterator[tuple[float, Request]]:
-    """Seconds and request, in order of time; request ids count from 1, as a router's do."""
-    at_s, number = 0.0, 0
-    prompt = {"messages": messages(workload), "max_tokens": workload.tokens_out}
-    prompt_tokens = tokens_in(prompt)
-    needs = needs_of(prompt, prompt_tokens=prompt_tokens, answer_tokens=workload.tokens_out)
-    while True:
-        number += 1
-        at_s = _next_s(workload, chance, at_s, number)
-        if at_s >= workload.for_s:
-            return
-        yield (
-            at_s,
-            Request(
-                id=str(number),
-                tokens_in=prompt_tokens,
-                tokens_out=workload.tokens_out,
-                stream=workload.stream,
-                deadline_s=workload.deadline_s,
-                needs=needs,
-            ),
-        )
+    def errand(self) -> Errand:
+        """What is sent."""
+        return prompts.errand(self.operation, self.tokens_in, self.tokens_out)
 
 
-def messages(workload: Workload) -> list[dict[str, str]]:
-    """The prompt of every request: filler, estimated at the workload's `tokens_in`."""
-    role, content = "user", "ping"
-    if workload.tokens_in is not None:
-        content = "x" * max(1, workload.tokens_in * CHARACTERS_PER_TOKEN - len(role))
-    return [{"role": role, "content": content}]
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as the world sees it: on which route, of which shape, and for whom."""
+
+    request: Request
+    route: str
+    shape: Shape
+    tenant: str = ""
 
 
-def _next_s(workload: Workload, chance: Chance, at_s: float, number: int) -> float:
-    if workload.arrivals is Arrivals.CONSTANT:
-        return round(number / workload.rate_per_s, 6)
-    gap_s = -log(1.0 - chance.uniform("arrival", number)) / workload.rate_per_s
-    return round(at_s + gap_s, 6)
+Requests = Iterable[tuple[float, Asked]]
+"""Seconds and request, in order of time; request ids count from 1, as a router's do."""
+
+
+def arrivals(workload: Workload, chance: Chance, trace: RecordedTrace | None = None) -> Requests:
+    """The requests of a workload. `trace` is the file that it names, where it does."""
+    kinds = [_Kind(part) for part in workload.parts()]
+    bounds = _bounds(kinds)
+    for number, row in enumerate(_rows(workload, chance, trace), start=1):
+        kind = kinds[0]
+        if len(kinds) > 1:
+            drawn = chance.uniform("mix", number)
+            kind = next(each for each, bound in zip(kinds, bounds, strict=True) if drawn < bound)
+        yield row.at_s, kind.asked(number, row, chance)
+
+
+def expected(workload: Workload, trace: RecordedTrace | None) -> float:
+    """How many requests there will be, about."""
+    return (workload.rate_per_s or 0.0) * workload.for_s if trace is None else float(trace.requests)
+
+
+def _rows(workload: Workload, chance: Chance, trace: RecordedTrace | None) -> Iterator[TraceRow]:
+    process = workload.arrivals
+    if isinstance(process, Trace):
+        assert trace is not None  # noqa: S101  # it was read when the scenario was
+        yield from trace.rows(workload.for_s, process.speed)
+        return
+    assert workload.rate_per_s is not None  # noqa: S101  # only a trace goes without
+    for at_s in process.times(workload.rate_per_s, workload.for_s, chance):
+        yield TraceRow(at_s)
+
+
+class _Kind:
+    """The requests of one part of the mix."""
+
+    def __init__(self, part: Part) -> None:
+        self.share = part.share
+        self._part = part
+        self._asked: dict[tuple[int | None, int | None], tuple[Shape, Request]] = {}
+
+    def asked(self, number: int, row: TraceRow, chance: Chance) -> Asked:
+        part = self._part
+        tokens_in = _drawn("in", part.tokens_in, row.tokens_in, chance, number)
+        tokens_out = _drawn("out", part.tokens_out, row.tokens_out, chance, number)
+        known = self._asked.get((tokens_in, tokens_out))
+        if known is None:
+            known = self._asked[tokens_in, tokens_out] = self._made(tokens_in, tokens_out)
+        shape, request = known
+        tenant = row.tenant or ""
+        if part.tenants and not tenant:
+            tenant = str(int(chance.uniform("tenant", number) * part.tenants) + 1)
+        return Asked(replace(request, id=str(number)), row.route or part.route or "", shape, tenant)
+
+    def _made(self, tokens_in: int | None, tokens_out: int | None) -> tuple[Shape, Request]:
+        part = self._part
+        shape = Shape(part.operation, tokens_in, tokens_out)
+        return shape, request_of(0, shape.errand(), options(part.deadline_s, stream=part.stream))
+
+
+def _drawn(
+    which: str, tokens: Tokens | None, recorded: int | None, chance: Chance, number: int
+) -> int | None:
+    """What a trace tells, on steps of half an octave, so that bodies can be shared; else what is drawn."""
+    if recorded is not None:
+        return round(2.0 ** (round(2.0 * log2(recorded)) / 2.0)) if recorded else 0
+    return None if tokens is None else tokens.draw(chance, which, number)
+
+
+def _bounds(kinds: list[_Kind]) -> list[float]:
+    whole = sum(kind.share for kind in kinds)
+    bounds, so_far = [], 0.0
+    for kind in kinds:
+        so_far += kind.share
+        bounds.append(so_far / whole)
+    bounds[-1] = 1.0
+    return bounds

@@ -12,6 +12,7 @@ import click
 
 from failover.cli.drill_asked import Asked
 from failover.cli.drill_reached import Reached
+from failover.cli.drill_reports import Reports, report_options
 from failover.cli.exits import EXTRA, INTERRUPTED, INVALID, missing
 from failover.cli.interruption import Interruption
 from failover.cli.outlets import STANDARD_OUTPUT
@@ -45,8 +46,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
     help="How many drills run at a time, each in a process.  [default: one per cpu, for many drills]",
 )
 @click.option("--dask", metavar="ADDRESS", help="Run the drills on the Dask cluster with this scheduler.")
-@click.option("--json", "json_file", type=_FILE, help="Write the verdicts as JSON; - is standard output.")
-@click.option("--junit", "junit_file", type=_FILE, help="Write the verdicts as JUnit XML; - as above.")
+@report_options
 @click.option("--journal", type=_FOLDER, help="Write the events of each drill to a file in this folder.")
 @click.option("--quiet", is_flag=True, help="Print only what did not pass.")
 def command(**options: Any) -> None:
@@ -56,16 +56,17 @@ def command(**options: Any) -> None:
     or the input is invalid, 130 after Ctrl-C. With --compare: 0 when nothing got worse, 1 when something
     did, 2 when the input is invalid.
     """
-    asked = Asked(**options)
+    reports = Reports.taken_from(options)
+    asked = Asked(reports=reports, **options)
     _refuse_contradictions(asked)
     sys.exit(_run(asked))
 
 
 def _refuse_contradictions(asked: Asked) -> None:
-    if asked.json_file == asked.junit_file == STANDARD_OUTPUT:
-        raise click.UsageError("only one of --json and --junit can go to standard output")
-    if asked.compare is not None and asked.junit_file is not None:
-        raise click.UsageError("--junit judges drills, and --compare compares them: ask for --json")
+    reports = asked.reports
+    if asked.compare is not None and (reports.junit_file or reports.html_file or reports.report_folder):
+        words = "--junit, --html and --report judge drills, and --compare compares them"
+        raise click.UsageError(f"{words}: ask for --json and --markdown")
     if asked.compare == STANDARD_OUTPUT:
         raise click.UsageError("--compare names a file")
     if asked.jobs is not None and asked.dask is not None:
@@ -92,6 +93,7 @@ def _run(asked: Asked) -> int:
 
 
 def _drill_all(asked: Asked, reached: Reached, interruption: Interruption) -> None:
+    asked.reports.check()
     # pydantic, litellm and rich load from here on, so that `failover --help` stays quick.
     from failover.cli.drilling import drill_all
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from failover.cli.drill_reports import Reports
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -23,7 +25,6 @@ class Asked:
     compare: Path | None
     jobs: int | None
     dask: str | None
-    json_file: Path | None
-    junit_file: Path | None
+    reports: Reports
     journal: Path | None
     quiet: bool

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from failover.cli.drill_asked import Asked
+from failover.cli.drill_reports import write_reports
 from failover.cli.exits import DEVIATED, EXTRA, HOLDS, INVALID, missing
 from failover.cli.outlets import console_on, human_stream, write_line, write_report
 
@@ -17,14 +18,20 @@ if TYPE_CHECKING:
     from failover.chaos.campaign.comparison import Comparison
     from failover.chaos.campaign.job import Crashed, Job, JobResult
     from failover.chaos.judging.verdict import Refused, Skipped, Verdict
+    from failover.chaos.pictured import Pictured
 
 
 @dataclass(slots=True)
 class Reached:
-    """`running` is the scenario whose result is awaited; `pairs` are those of a comparison."""
+    """`running` is the scenario whose result is awaited; `pairs` are those of a comparison.
+
+    `pictures` are those of all drills, of many seeds only that of each scenario's worst: a page of
+    thousands shows nothing.
+    """
 
     asked: Asked
     verdicts: list[Verdict] = field(default_factory=list)
+    pictures: dict[object, Pictured] = field(default_factory=dict)
     skipped: dict[Skipped, None] = field(default_factory=dict)
     refused: dict[Refused, None] = field(default_factory=dict)
     complaints: dict[str, None] = field(default_factory=dict)
@@ -51,6 +58,7 @@ class Reached:
                 self._tell(result.job, crashed)
             case verdict:
                 self.verdicts.append(verdict)
+                self._keep(result)
                 if self.asked.compare is not None or self.asked.mode == "both":
                     self._pair(result.job, verdict)
 
@@ -90,7 +98,18 @@ class Reached:
 
     @property
     def _people(self) -> IO[str]:
-        return human_stream(self.asked.json_file, self.asked.junit_file)
+        return human_stream(*self.asked.reports.machine)
+
+    def _keep(self, result: JobResult) -> None:
+        from failover.chaos.campaign.seeds import worst_first
+
+        picture = result.picture
+        if picture is None:
+            return
+        key = len(self.verdicts) if self.asked.seeds == 1 else (result.job.path, result.job.mode)
+        known = self.pictures.get(key)
+        if known is None or worst_first(picture.verdict) < worst_first(known.verdict):
+            self.pictures[key] = picture
 
     def _pair(self, job: Job, verdict: Verdict) -> None:
         """Two configs of one world are compared, and two modes of it must agree."""
@@ -150,19 +169,21 @@ class Reached:
             write_line(self._people, line)
 
     def _write(self) -> None:
-        asked = self.asked
-        if asked.json_file is not None and self.comparison is not None:
-            from failover.report.comparison import comparison_json
+        from failover.chaos.judging.verdict import Refused
 
-            write_report(asked.json_file, comparison_json(self.comparison))
-        elif asked.json_file is not None and asked.compare is None:
-            from failover.report.json_report import json_report
+        if self.asked.compare is not None:
+            self._write_comparison()
+            return
+        stopped = [Refused(self.running, ("stopped before its end",))] if self.running else []
+        pictures = list(self.pictures.values())
+        refused = [*self.refused, *stopped]
+        write_reports(self.asked.reports, self.verdicts, pictures, list(self.skipped), refused)
 
-            write_report(asked.json_file, json_report(self.verdicts))
-        if asked.junit_file is not None:
-            from failover.chaos.judging.verdict import Refused
-            from failover.report.junit import junit_report
+    def _write_comparison(self) -> None:
+        from failover.report.comparison import comparison_json, comparison_markdown
 
-            stopped = [Refused(self.running, ("stopped before its end",))] if self.running else []
-            refused = [*self.refused, *stopped]
-            write_report(asked.junit_file, junit_report(self.verdicts, list(self.skipped), refused))
+        reports = self.asked.reports
+        if self.comparison is not None and reports.json_file is not None:
+            write_report(reports.json_file, comparison_json(self.comparison))
+        if self.comparison is not None and reports.markdown_file is not None:
+            write_report(reports.markdown_file, comparison_markdown(self.comparison))

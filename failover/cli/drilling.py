@@ -15,6 +15,7 @@ from failover.chaos.campaign.job import Job, JobResult, run_job
 from failover.chaos.campaign.pools import Here, Processes
 from failover.chaos.campaign.runner import CampaignError, Pool, Work, run_jobs
 from failover.chaos.scenario import Scenario
+from failover.chaos.workload import expected
 from failover.cli.drill_asked import Asked
 from failover.cli.drill_reached import Reached
 from failover.cli.drill_telling import Progress, Teller
@@ -48,8 +49,9 @@ def drill_all(asked: Asked, reached: Reached, interruption: Interruption) -> Non
     if not scenarios:
         reached.complain([f"no scenario in {', '.join(map(str, asked.paths))}"])
         return
-    if asked.journal is not None:
-        asked.journal.mkdir(parents=True, exist_ok=True)
+    journals = asked.reports.journals(asked.journal)
+    if journals is not None:
+        journals.mkdir(parents=True, exist_ok=True)
     try:
         _run(list(jobs_of(asked, scenarios)), scenarios, asked, reached, interruption)
     except CampaignError as error:
@@ -63,7 +65,7 @@ def _run(
     reached: Reached,
     interruption: Interruption,
 ) -> None:
-    console = console_on(human_stream(asked.json_file, asked.junit_file))
+    console = console_on(human_stream(*asked.reports.machine))
     teller = Teller(asked, console)
     pool, work = _place(jobs, scenarios, asked)
     try:
@@ -103,6 +105,7 @@ def jobs_of(asked: Asked, scenarios: Sequence[Scenario]) -> Iterator[Job]:
                         journal=_journal(asked, scenario.name, mode, seed, configured, named[scenario.name]),
                         folder=folder,
                         configured=configured,
+                        pictured=asked.reports.pictured and asked.compare is None,
                     )
 
 
@@ -125,10 +128,11 @@ def _configs(asked: Asked) -> list[tuple[str, Path | None]]:
 
 def _journal(asked: Asked, name: str, mode: str, seed: int, configured: str, number: int) -> Path | None:
     """A file of its own for each drill, also where two folders hold scenarios of one name."""
-    if asked.journal is None:
+    folder = asked.reports.journals(asked.journal)
+    if folder is None:
         return None
     words = [name, mode, f"seed-{seed}", configured, str(number) if number > 1 else "", "jsonl"]
-    return asked.journal / ".".join(word for word in words if word)
+    return folder / ".".join(word for word in words if word)
 
 
 def _place(jobs: Sequence[Job], scenarios: Sequence[Scenario], asked: Asked) -> tuple[_Place, Work]:
@@ -148,7 +152,7 @@ def _run_here(scenarios: dict[Path, Scenario], job: Job) -> JobResult:
 
 
 def _workers_worth_it(jobs: Sequence[Job], scenarios: Sequence[Scenario]) -> int:
-    requests = {each.path: each.workload.rate_per_s * each.workload.for_s for each in scenarios}
+    requests = {each.path: expected(each.workload, each.trace) for each in scenarios}
     work_s = sum(SETUP_S + requests[job.path] / REQUESTS_PER_S[job.mode] for job in jobs)
     if work_s < WORTH_PROCESSES_S:
         return 1

@@ -234,6 +234,7 @@ class CallEnded:
     event: ClassVar[str] = "call_ended"
     at_s: float
     call: str
+    route: str
     started_s: float
     target: str | None
     error: str | None

@@ -146,7 +146,9 @@ class Logbook:
         if self._record is not None:
             cost_nusd = total_nusd(self.attempts)
             attempts = len(self.attempts)
-            self._record(CallEnded(now, self._call, self._started_s, target, error, attempts, cost_nusd))
+            self._record(
+                CallEnded(now, self._call, self._route, self._started_s, target, error, attempts, cost_nusd)
+            )
 
     def story(self, passed_over: list[PassedOver], now: float) -> CallRecord:
         """What happened so far, as one frozen value."""

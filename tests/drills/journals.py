@@ -8,6 +8,7 @@ from typing import Any, Self
 from failover.chaos.judging.invariants import Invariant, InvariantResult
 from failover.chaos.judging.judge import Judge, Judgement
 from failover.chaos.judging.verdict import DrillFacts, Verdict, compose
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario, ScenarioSection
 from failover.core.events import (
     AttemptEnded,
@@ -29,7 +30,7 @@ from failover.core.events import (
 from failover.core.failures import FailureKind, Scope
 from failover.core.policy import Policy
 from failover.core.prices import DatedPrice
-from failover.core.vocabulary import AttemptCause, Operation, Outcome, Route, Target
+from failover.core.vocabulary import AttemptCause, Operation, Outcome, Reason, Route, Target
 from failover.documents import Document
 
 FIRST, RETRY, FALLBACK = AttemptCause.FIRST, AttemptCause.RETRY, AttemptCause.FALLBACK
@@ -104,10 +105,15 @@ class Journal:
         """A refusal is not believed."""
         return self.write(OutageSuspected(self.now, target, FailureKind.UNAUTHORIZED, 1))
 
-    def call(self, deadline_s: float = 30.0, order: tuple[str, ...] = ("gpt", "claude", "mistral")) -> Told:
+    def call(
+        self,
+        deadline_s: float = 30.0,
+        order: tuple[str, ...] = ("gpt", "claude", "mistral"),
+        passed_over: tuple[tuple[str, Reason], ...] = (),
+    ) -> Told:
         """A request arrives now."""
         self.calls += 1
-        facts = (order, (), (), Operation.COMPLETION)
+        facts = (order, passed_over, (), Operation.COMPLETION)
         self.write(CallStarted(self.now, str(self.calls), "chat", self.now + deadline_s, *facts))
         return Told(self, str(self.calls), self.now + deadline_s)
 
@@ -176,6 +182,7 @@ class Told:
         ended = CallEnded(
             at_s=self.journal.now,
             call=self.name,
+            route="chat",
             started_s=self.started_s,
             target=target,
             error=error,
@@ -227,7 +234,7 @@ def checked(
     kind: type[Invariant], journal: Journal, where: Scenario | None = None, on: Route | None = None
 ) -> InvariantResult:
     """What one invariant says of a journal."""
-    invariant = kind(where or scenario(), on or route())
+    invariant = kind(where or scenario(), Routes.only(on or route()))
     for event in journal.events:
         invariant.see(event)
     return invariant.end(journal.now)
@@ -235,7 +242,7 @@ def checked(
 
 def judged(journal: Journal, where: Scenario | None = None, on: Route | None = None) -> Judgement:
     """What the judge says of a journal."""
-    judge = Judge(where or scenario(), on or route())
+    judge = Judge(where or scenario(), Routes.only(on or route()))
     for event in journal.events:
         judge.see(event)
     return judge.finish(journal.now)

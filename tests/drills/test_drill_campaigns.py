@@ -72,6 +72,27 @@ def test_seeds_that_fail_are_counted_and_the_worst_is_named(story):
     assert "why expectation latency_p95_max_s: 3 of 3 seeds" in text
 
 
+def test_of_many_seeds_the_worst_one_is_drawn(story, tmp_path):
+    run(story, "--seeds", 3, "--report", tmp_path / "out")
+    drawn = json.loads((tmp_path / "out" / "pictures.json").read_text("utf-8"))
+    told = run(story, "--seeds", 3).stdout
+    assert [f"--seed {each['seed']} " in told for each in drawn] == [True]
+    assert len(json.loads((tmp_path / "out" / "verdicts.json").read_text("utf-8"))) == 3
+
+
+def test_processes_draw_as_this_one_does(story, tmp_path):
+    for jobs in ("1", "2"):
+        run(story, "--seeds", 3, "--jobs", jobs, "--report", tmp_path / jobs)
+    here, elsewhere = (tmp_path / jobs / "pictures.json" for jobs in ("1", "2"))
+    assert here.read_bytes() == elsewhere.read_bytes()
+
+
+def test_a_comparison_is_told_to_a_pull_request(story, alone):
+    done = run(story, "--compare", alone, "--markdown", "-")
+    assert done.stdout.startswith("### What does this change do to survivability?")
+    assert "measure" in done.stderr
+
+
 def test_quiet_tells_only_scenarios_with_a_seed_that_did_not_pass(story):
     assert run(story, "--seeds", 2, "--quiet").output == ""
     story.write_text(STORY + "expect: {latency_p95_max_s: 0.01}\n", "utf-8")
@@ -145,6 +166,8 @@ def test_a_config_that_cannot_be_drilled_is_no_comparison(story, tmp_path):
     "words",
     [
         ["--compare", "other.yaml", "--junit", "v.xml"],
+        ["--compare", "other.yaml", "--html", "v.html"],
+        ["--compare", "other.yaml", "--report", "folder"],
         ["--compare", "-"],
         ["--jobs", "2", "--dask", "tcp://127.0.0.1:8786"],
         ["--seeds", "0"],

@@ -24,7 +24,7 @@ from failover.chaos.judging.invariants.retry_budget_kept import RetryBudgetKept
 from failover.chaos.judging.invariants.truncated_never_served import TruncatedNeverServed
 from failover.core.failures import FailureKind
 from failover.core.policy import BreakerPolicy, RetryBudgetPolicy, StreamRecovery
-from failover.core.vocabulary import Outcome, Route, Target
+from failover.core.vocabulary import Outcome, Reason, Route, Target
 from tests.drills.journals import (
     DEARER,
     FALLBACK,
@@ -247,6 +247,50 @@ def test_while_every_target_is_away_a_breaker_may_half_open_a_moment_after_it_op
 
     assert kept(OpenBreakerRespected, half_opened_after(1.0)) == 0
     assert "half-opened" in broken(OpenBreakerRespected, half_opened_after(0.5))
+
+
+def on_trial(*, answers: bool) -> Journal:
+    """Everybody is away: mistral's cooldown is over, and one attempt finds out whether it is left alone."""
+    journal = Journal().breaker("claude", "closed", "open", 20.0).cools_down("mistral", 7.0)
+    journal.at(7.0).breaker("gpt", "closed", "open", 17.0)
+    call = journal.call().asks("mistral")
+    if answers:
+        call.answers(0.5)
+    return journal
+
+
+def test_who_is_on_trial_after_a_cooldown_is_away():
+    half_opened = on_trial(answers=False).at(8.5).breaker("gpt", "open", "half-open")
+    assert kept(OpenBreakerRespected, half_opened) == 1
+
+
+@pytest.mark.parametrize(
+    "journal", [on_trial(answers=True).at(8.5), on_trial(answers=False).at(9.5)], ids=["answered", "too long"]
+)
+def test_a_trial_keeps_others_away_until_it_is_answered_and_not_for_long(journal):
+    journal.breaker("gpt", "open", "half-open")
+    assert "half-opened before" in broken(OpenBreakerRespected, journal)
+
+
+def test_a_trial_that_speaks_keeps_nobody_away():
+    journal = Journal().breaker("claude", "closed", "open", 20.0).cools_down("mistral", 7.0)
+    journal.at(7.0).breaker("gpt", "closed", "open", 17.0)
+    journal.call().asks("mistral").streams(0.5)
+    journal.at(8.5).breaker("gpt", "open", "half-open")
+    assert "half-opened before" in broken(OpenBreakerRespected, journal)
+
+
+def test_who_cannot_do_the_job_at_all_is_away():
+    journal = Journal().breaker("claude", "closed", "open", 20.0).breaker("gpt", "closed", "open", 10.0)
+    journal.call(passed_over=(("mistral", Reason.WINDOW_TOO_SMALL),))
+    assert kept(OpenBreakerRespected, journal.at(1.0).breaker("gpt", "open", "half-open")) == 0
+
+
+def test_who_is_passed_over_for_a_moment_is_not_away_for_that():
+    journal = Journal().breaker("claude", "closed", "open", 20.0).breaker("gpt", "closed", "open", 10.0)
+    journal.call(passed_over=(("mistral", Reason.LIMIT_REACHED),))
+    journal.at(1.0).breaker("gpt", "open", "half-open")
+    assert "half-opened before" in broken(OpenBreakerRespected, journal)
 
 
 def test_at_most_so_many_probes_run_at_once():
@@ -584,6 +628,12 @@ def test_a_return_is_not_asked_for_where(change, facts):
     journal, where = gone_for_good(**facts)
     change(journal)
     assert kept(PreferredReturns, journal, where) == 0
+
+
+def test_a_return_is_not_asked_for_before_the_time_that_a_later_fault_asked_for():
+    journal = calm().at(100.0).starts(0).at(110.0).ends(0).served("gpt", times=30)
+    journal.at(200.0).starts(1).cools_down("gpt", 580.0).at(210.0).ends(1).served("claude", times=30)
+    assert kept(PreferredReturns, journal.at(600.0), scenario(OUTAGE, OUTAGE)) == 0
 
 
 def test_a_return_is_not_asked_for_without_a_steady_state():

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from failover.chaos.drill import SkippedDrill, run_drill
+from failover.chaos.drill import run_drill
 from failover.chaos.finding import find_scenarios
+from failover.chaos.meeting import SkippedDrill
 from failover.chaos.scenario import Scenario, load_scenario
 from tests.drills.worlds import CONFIG, LITELLM_WARNS, SCENARIOS, STORY, hurried, thinned, written
 

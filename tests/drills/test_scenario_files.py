@@ -11,8 +11,9 @@ import jsonschema
 import pytest
 import yaml
 
-from failover.chaos.drill import SkippedDrill, run_drill
+from failover.chaos.drill import run_drill
 from failover.chaos.finding import find_scenarios
+from failover.chaos.meeting import SkippedDrill
 from failover.chaos.scenario import Arrivals, Sometimes, load_scenario, scenario_json_schema
 from failover.errors import CassetteError, ConfigError
 from tests.drills.worlds import CONFIG, ROOT, SCENARIOS, STORY, written
@@ -282,3 +283,18 @@ def test_every_example_of_the_documentation_is_a_scenario() -> None:
     plain = yaml.safe_load(STORY)
     for injections in (story for story in stories if isinstance(story, list)):
         validator.validate({**plain, "inject": injections})
+
+
+def test_a_price_that_changes_while_the_last_calls_run_is_what_they_are_charged_by(tmp_path):
+    story = """
+title: The price falls again when no more requests come
+config: failover.yaml
+cassettes: cassettes
+workload: {route: chat, rate_per_s: 2, for_s: 60, tokens_in: 800, tokens_out: 200}
+inject:
+  - {kind: price_change, target: gpt, at_s: 30, for_s: 31, factor: 2}
+  - {kind: slowdown, target: gpt, at_s: 50, first_token_extra_s: 5}
+"""
+    verdict = run_drill(load_scenario(written(tmp_path, story)), seed=1, mode="simulate")
+    (charges,) = (each for each in verdict.invariants if each.name == "charges_exact")
+    assert (charges.violations, verdict.simulated_s > 61) == ((), True)

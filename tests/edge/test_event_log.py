@@ -34,7 +34,7 @@ def attempt(outcome, failure=None):
 
 
 def call(error):
-    return CallEnded(1.0, "1", 0.0, None, error, 1, 0)
+    return CallEnded(1.0, "1", "chat", 0.0, None, error, 1, 0)
 
 
 @pytest.mark.parametrize(

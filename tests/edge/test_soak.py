@@ -64,7 +64,7 @@ BEGAN = CallStarted(1.0, "1", "chat", 9.0, ("gpt",), (), (), "completion")
 SENT = AttemptStarted(2.0, "1", 1, "gpt", AttemptCause.FIRST, probe=False, total_limit_s=1.0)
 FAILED = Outcome.FAILURE
 SETTLED = AttemptEnded(3.0, "1", 1, "gpt", FAILED, FAILED, None, None, None, 2.0, None, 0, 0, None)
-ENDED = CallEnded(4.0, "1", 1.0, "gpt", None, 1, None)
+ENDED = CallEnded(4.0, "1", "chat", 1.0, "gpt", None, 1, None)
 
 
 def complaints_of(*events: Event) -> list[str]:

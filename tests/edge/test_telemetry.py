@@ -426,7 +426,7 @@ def test_calls_that_never_end_are_forgotten_from_the_oldest_on():
     for number in range(4):
         observer(CallStarted(float(number), str(number), "chat", 60.0, ("gpt",), (), (), "completion"))
     for number in range(4):
-        observer(CallEnded(9.0, str(number), float(number), "gpt", None, 0, 0))
+        observer(CallEnded(9.0, str(number), "chat", float(number), "gpt", None, 0, 0))
     calls = [span.attributes for span in told.spans()]
     assert {call["failover.call"]: "failover.forgotten" in call for call in calls} == {
         "0": True,

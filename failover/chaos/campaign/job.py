@@ -5,9 +5,12 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from failover.chaos import drill
+from failover.chaos import drill, pictured
 from failover.chaos.judging.verdict import Refused, Skipped, Verdict
+from failover.chaos.meeting import SkippedDrill
+from failover.chaos.pictured import Pictured
 from failover.chaos.scenario import Scenario, load_scenario
 from failover.errors import CassetteError, ConfigError
 
@@ -18,7 +21,8 @@ class Job:
 
     Paths are as the user gave them. `folder` is what they are relative to, where the process that
     runs the job may stand in another folder; None: it stands where the user does. `configured`: which
-    of the two configs of a comparison this is, in words; empty where nothing is compared.
+    of the two configs of a comparison this is, in words; empty where nothing is compared. `pictured`:
+    gather what reports draw, too.
     """
 
     path: Path
@@ -30,6 +34,7 @@ class Job:
     journal: Path | None = None
     folder: Path | None = None
     configured: str = ""
+    pictured: bool = False
 
     def __str__(self) -> str:
         words = [f"{self.mode}, seed {self.seed}", *([self.configured] if self.configured else [])]
@@ -58,11 +63,11 @@ Outcome = Verdict | Skipped | Refused | Crashed
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What came of a job. `picture` is what a report draws beside the verdict; nobody here looks into it."""
+    """What came of a job. `picture` holds its verdict, the same object, and what a report draws beside it."""
 
     job: Job
     outcome: Outcome
-    picture: object = None
+    picture: Pictured | None = None
 
 
 def run_job(job: Job, scenario: Scenario | None = None) -> JobResult:
@@ -71,8 +76,8 @@ def run_job(job: Job, scenario: Scenario | None = None) -> JobResult:
     `scenario` is that of the job, where it has been read already.
     """
     try:
-        return JobResult(job, _drilled(job, scenario or load_scenario(job.at(job.path))))
-    except drill.SkippedDrill as skip:
+        return _drilled(job, scenario or load_scenario(job.at(job.path)))
+    except SkippedDrill as skip:
         return JobResult(job, Skipped(job.name, str(skip)))
     except ConfigError as error:
         return JobResult(job, Refused(job.name, tuple(map(str, error.complaints))))
@@ -89,19 +94,23 @@ def crashed(job: Job, error: BaseException) -> Crashed:
     return Crashed(job.name, "".join(traceback.format_exception_only(error)).strip(), told, missing)
 
 
-def _drilled(job: Job, scenario: Scenario) -> Verdict:
+def _drilled(job: Job, scenario: Scenario) -> JobResult:
     if job.mode not in scenario.modes:
-        raise drill.SkippedDrill(f"asked to {job.mode}, and it is only for: {', '.join(scenario.modes)}")
-    verdict = drill.run_drill(
-        scenario,
-        seed=job.seed,
-        mode=job.mode,
-        config=None if job.config is None else job.at(job.config),
-        cassettes=None if job.cassettes is None else job.at(job.cassettes),
-        journal=None if job.journal is None else job.at(job.journal),
-    )
+        raise SkippedDrill(f"asked to {job.mode}, and it is only for: {', '.join(scenario.modes)}")
+    how: dict[str, Any] = {"seed": job.seed, "mode": job.mode}
+    for name in ("config", "cassettes", "journal"):
+        path = getattr(job, name)
+        how[name] = None if path is None else job.at(path)
+    if not job.pictured:
+        return JobResult(job, _as_asked(job, drill.run_drill(scenario, **how)))
+    picture = pictured.pictured_drill(scenario, **how)
+    verdict = _as_asked(job, picture.verdict)
+    return JobResult(job, verdict, replace(picture, verdict=verdict))
+
+
+def _as_asked(job: Job, verdict: Verdict) -> Verdict:
+    """The command in it is for whoever asked, not for the machine that ran the drill."""
     if job.folder is None:
         return verdict
-    # The command is for whoever asked, not for the machine that ran it.
     command = drill.command_line(job.path, job.seed, job.mode, job.config, job.cassettes)
     return replace(verdict, reproduce=command)

@@ -56,7 +56,7 @@ def summarize(verdicts: Sequence[Verdict]) -> SeedsSummary:
         latency_p95_median_s=median(latencies_s) if latencies_s else None,
         latency_p95_max_s=max(latencies_s, default=None),
         cost_per_1k_median_usd=median(costs_usd) if costs_usd else None,
-        worst=min(verdicts, key=_worst_first),
+        worst=min(verdicts, key=worst_first),
     )
 
 
@@ -68,7 +68,7 @@ def _kind(reason: str) -> str:
     return reason.partition(": ")[0]
 
 
-def _worst_first(verdict: Verdict) -> tuple[int, float, float, float, int]:
+def worst_first(verdict: Verdict) -> tuple[int, float, float, float, int]:
     """The gravest verdict, then the fewest served beyond need, then the slowest, then the first seed."""
     ratio = 1.0 if verdict.success_ratio is None else verdict.success_ratio
     regret = verdict.regret.success_ratio or 0.0

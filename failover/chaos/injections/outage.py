@@ -14,7 +14,7 @@ from failover.chaos.world.wire_shapes import error_image
 ERROR_AFTER_S = 0.08
 """An error answered at the door takes about a round trip."""
 
-Shape = Literal["500", "502", "503", "504", "529", "refused", "reset", "hang"]
+Shape = Literal["500", "502", "503", "504", "529", "530", "refused", "reset", "hang"]
 
 
 class Outage(Injection):
@@ -25,11 +25,14 @@ class Outage(Injection):
 
     def change(self, exchange: Exchange, encounter: Encounter) -> Exchange:
         """An error page in the provider's own shape, or no answer at all."""
-        if self.shape.isdigit():
-            image = error_image(encounter.target.provider, int(self.shape))
-        else:
-            image = FAULTS[ConnectionFault(self.shape)]
-        return exchange.replied(image, ERROR_AFTER_S)
+        return failed(self.shape, exchange, encounter)
+
+
+def failed(shape: Shape, exchange: Exchange, encounter: Encounter) -> Exchange:
+    """What an attempt meets that fails in this shape."""
+    if shape.isdigit():
+        return exchange.replied(error_image(encounter.dialect, int(shape)), ERROR_AFTER_S)
+    return exchange.replied(FAULTS[ConnectionFault(shape)], ERROR_AFTER_S)
 
 
 FAULTS = {fault: Image(f"injected {fault}", fault=fault) for fault in ConnectionFault}

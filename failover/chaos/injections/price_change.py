@@ -15,6 +15,7 @@ class PriceChange(Injection):
     """Both prices are multiplied by `factor` while it lasts; everybody is billed so, and may know."""
 
     is_fault: ClassVar[bool] = False
+    changes_prices: ClassVar[bool] = True
 
     kind: Literal["price_change"]
     factor: float = Field(ge=0.0)

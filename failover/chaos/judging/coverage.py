@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario, Sometimes
 from failover.core.breaker import CLOSED, OPEN
 from failover.core.events import (
@@ -22,7 +23,7 @@ from failover.core.events import (
     WaitStarted,
 )
 from failover.core.failures import DISPOSITIONS
-from failover.core.vocabulary import AttemptCause, Route
+from failover.core.vocabulary import AttemptCause
 
 FIRST = AttemptCause.FIRST
 
@@ -40,7 +41,7 @@ _STATES = {OPEN: Sometimes.BREAKER_OPENED, CLOSED: Sometimes.BREAKER_CLOSED}
 
 @dataclass(frozen=True, slots=True)
 class InjectionCoverage:
-    """How one injection met the route while it was active.
+    """How one injection met the routes while it was active.
 
     `attempts` were sent to targets it hits; in `decisions` such a target stood in the order.
     """
@@ -72,13 +73,15 @@ class _Exposure:
     in every decision, and a target that became too dear is rightly not asked any more.
     """
 
-    def __init__(self, scenario: Scenario, route: Route, index: int) -> None:
+    def __init__(self, scenario: Scenario, routes: Routes, index: int) -> None:
         injection = scenario.injections[index]
-        names = (target.name for target in route.targets() if injection.hits(target))
+        names = (target.name for target in routes.targets() if injection.hits(target))
         self.hits = frozenset(names)
         self._kind, self._selector = str(injection.kind), injection.selector
         self._is_fault = injection.is_fault
-        self._by_decision = not injection.is_fault and route.strategy not in BLIND_TO_PRICES
+        self._by_decision = not injection.is_fault and any(
+            route.strategy not in BLIND_TO_PRICES for route in routes.called
+        )
         self.attempts = self.decisions = 0
 
     def coverage(self) -> InjectionCoverage:
@@ -90,14 +93,14 @@ class _Exposure:
 class CoverageTally:
     """Listens to all that shows which paths were taken."""
 
-    def __init__(self, scenario: Scenario, route: Route) -> None:
+    def __init__(self, scenario: Scenario, routes: Routes) -> None:
         self._edges: dict[str, int] = {}
         self._transitions: dict[str, int] = {}
         self._failures: dict[str, int] = {}
         self._dispositions: dict[str, int] = {}
         self._sometimes = {word.value: 0 for word in Sometimes}
         self._asked: dict[str, str] = {}
-        self._exposures = [_Exposure(scenario, route, index) for index in range(len(scenario.injections))]
+        self._exposures = [_Exposure(scenario, routes, index) for index in range(len(scenario.injections))]
         self._active: list[_Exposure] = []
 
     def injection_started(self, event: InjectionStarted) -> None:

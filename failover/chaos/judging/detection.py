@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.breaker import OPEN
 from failover.core.events import (
@@ -11,7 +12,6 @@ from failover.core.events import (
     InjectionStarted,
     TargetRetired,
 )
-from failover.core.vocabulary import Route
 
 
 class Detection:
@@ -21,10 +21,10 @@ class Detection:
     deadline after its end. Times are seconds; `detected_after_s` None: never.
     """
 
-    def __init__(self, scenario: Scenario, route: Route) -> None:
+    def __init__(self, scenario: Scenario, routes: Routes) -> None:
         self._injections = scenario.injections
-        self._targets = route.targets()
-        self._deadline_s = scenario.workload.deadline_s or route.policy.deadline_s
+        self._targets = routes.targets()
+        self._deadline_s = scenario.workload.deadline_s or routes.deadline_max_s()
         self._index: int | None = None
         self._started_s = 0.0
         self._until_s = float("inf")

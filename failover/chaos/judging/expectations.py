@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from failover.chaos.judging.coverage import Coverage
 from failover.chaos.judging.measures import Measures
-from failover.chaos.scenario import Expectations
+from failover.chaos.judging.regret import Figures
+from failover.chaos.scenario import Expectations, Sometimes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +30,24 @@ class Evidence:
 
     measures: Measures
     coverage: Coverage
-    regret_success_ratio: float | None
+    regret: Figures
 
 
 Measure = Callable[[Evidence], float | None]
+
+
+def _regret_per_1k_usd(seen: Evidence) -> float | None:
+    usd, served = seen.regret.cost_usd, seen.measures.served
+    return None if usd is None or not served else usd / served * 1000.0
+
 
 AT_LEAST: Mapping[str, Measure] = {
     "success_ratio_min": lambda seen: seen.measures.success_ratio,
 }
 AT_MOST: Mapping[str, Measure] = {
-    "regret_success_ratio_max": lambda seen: seen.regret_success_ratio,
+    "regret_success_ratio_max": lambda seen: seen.regret.success_ratio,
+    "regret_cost_per_1k_max_usd": _regret_per_1k_usd,
+    "regret_latency_max_s": lambda seen: seen.regret.latency_s,
     "latency_p95_max_s": lambda seen: seen.measures.latency_s.p95,
     "first_token_p95_max_s": lambda seen: seen.measures.first_token_s.p95,
     "cost_per_1k_max_usd": lambda seen: seen.measures.cost_per_1k_usd,
@@ -46,6 +55,18 @@ AT_MOST: Mapping[str, Measure] = {
     "detected_within_s": lambda seen: seen.measures.detected_after_s,
     "recovered_within_s": lambda seen: seen.measures.recovered_after_s,
 }
+
+
+_ON_THE_WIRE = frozenset({Sometimes.FALLBACK, Sometimes.RETRY, Sometimes.HEDGE})
+
+
+def of_any_client(expect: Expectations) -> Expectations:
+    """Those of the expectations that the wire and the caller can tell; the others need our own journal."""
+    seen = {
+        name: tuple(word for word in getattr(expect, name) if word in _ON_THE_WIRE)
+        for name in ("sometimes", "never")
+    }
+    return expect.model_copy(update={**seen, "detected_within_s": None})
 
 
 def judge_expectations(expect: Expectations, seen: Evidence) -> tuple[ExpectationResult, ...]:
@@ -65,6 +86,8 @@ def _results(expect: Expectations, seen: Evidence) -> Iterator[ExpectationResult
         yield _at_most(f"served_share_max.{target}", limit, seen.measures.served_share(target))
     for word in expect.sometimes:
         yield _at_least(f"sometimes.{word.value}", 1, seen.coverage.sometimes[word.value])
+    for word in expect.never:
+        yield _at_most(f"never.{word.value}", 0, seen.coverage.sometimes[word.value])
 
 
 def _at_least(name: str, limit: float, measured: float | None) -> ExpectationResult:

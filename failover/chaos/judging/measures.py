@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from failover.chaos.judging.detection import Detection
 from failover.chaos.judging.histogram import Histogram, Quantiles
-from failover.chaos.judging.recovery import Recovery
+from failover.chaos.judging.recovery import Recoveries
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.events import (
     AttemptEnded,
@@ -20,7 +21,7 @@ from failover.core.events import (
     PriceInForce,
 )
 from failover.core.prices import NUSD_PER_USD
-from failover.core.vocabulary import AttemptCause, Route
+from failover.core.vocabulary import AttemptCause
 
 FIRST, RETRY, FALLBACK = AttemptCause.FIRST, AttemptCause.RETRY, AttemptCause.FALLBACK
 HEDGE = AttemptCause.HEDGE
@@ -34,6 +35,15 @@ class TargetMeasures:
     served: int
     failures: Mapping[str, int]
     cost_nusd: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteMeasures:
+    """What became of the calls of one route. `latency_s` as of all: of the served, to the whole reply."""
+
+    requests: int
+    served: int
+    latency_s: Quantiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,7 @@ class Measures:
     recovered_after_s: float | None
     errors: Mapping[str, int]
     targets: Mapping[str, TargetMeasures]
+    routes: Mapping[str, RouteMeasures]
     steady: SteadyMeasures
     simulated_s: float
 
@@ -114,12 +125,26 @@ class _TargetTally:
         return TargetMeasures(self.attempts, self.served, dict(sorted(self.failures.items())), cost_nusd)
 
 
+class _RouteTally:
+    __slots__ = ("latency", "requests", "served")
+
+    def __init__(self) -> None:
+        self.requests = self.served = 0
+        self.latency = Histogram()
+
+    def measures(self, of_all: Histogram) -> RouteMeasures:
+        """Where only one route is called, its latency is that `of_all`, and was counted once."""
+        latency = self.latency if self.latency.count else of_all
+        quantiles = latency.quantiles() if self.served else Quantiles()
+        return RouteMeasures(self.requests, self.served, quantiles)
+
+
 class MeasureTally:
     """Listens to all that is counted."""
 
-    def __init__(self, scenario: Scenario, route: Route) -> None:
-        self._recovery = Recovery(scenario, route)
-        self._detection = Detection(scenario, route)
+    def __init__(self, scenario: Scenario, routes: Routes) -> None:
+        self._recovery = Recoveries(scenario, routes)
+        self._detection = Detection(scenario, routes)
         self.breaker_changed = self._detection.breaker_changed
         self.cooldown_started = self._detection.cooldown_started
         self.target_retired = self._detection.target_retired
@@ -128,7 +153,8 @@ class MeasureTally:
         self._latency, self._first_token = Histogram(), Histogram()
         self._first_tokens: dict[str, float] = {}
         self._errors: dict[str, int] = {}
-        self._targets = {target.name: _TargetTally() for target in route.targets()}
+        self._targets = {target.name: _TargetTally() for target in routes.targets()}
+        self._routes = {route.name: _RouteTally() for route in routes.called}
         self._steady: SteadyMeasures | None = None
 
     def injection_started(self, event: InjectionStarted) -> None:
@@ -150,6 +176,7 @@ class MeasureTally:
     def call_started(self, event: CallStarted) -> None:
         """A request."""
         self._requests += 1
+        self._routes[event.route].requests += 1
         self._recovery.call_started(event)
 
     def attempt_started(self, event: AttemptStarted) -> None:
@@ -190,6 +217,10 @@ class MeasureTally:
         self._served += 1
         self._target(event.target).served += 1
         self._latency.add(event.at_s - event.started_s)
+        route = self._routes[event.route]
+        route.served += 1
+        if len(self._routes) > 1:
+            route.latency.add(event.at_s - event.started_s)
         if first_token_at_s is not None:
             self._first_token.add(first_token_at_s - event.started_s)
 
@@ -212,6 +243,7 @@ class MeasureTally:
             recovered_after_s=self._recovery.recovered_after_s,
             errors=dict(sorted(self._errors.items())),
             targets=targets,
+            routes={name: tally.measures(self._latency) for name, tally in self._routes.items()},
             steady=self._steady or self._so_far(),
             simulated_s=now,
         )

@@ -1,55 +1,190 @@
-"""The omniscient router: what any router could at best have served in this world.
+"""The omniscient router: what any router could at best have done in this world.
 
 Since the world is a pure function, every attempt that could have been made can be looked at. A request
 is servable when some ask of some target of its route, sent at some time before the deadline, ends in a
-success in time. Looking only at the arrival and at the ends of injections is enough: between them the
-world stands still for a given ask, and a growing share only takes answers away.
+success in time. Looking only at the arrival and at the instants at which attempts may begin to fare better
+is enough: between them the world stands still for a given ask, and a growing share only takes answers away.
 """
 
 from __future__ import annotations
 
-from math import inf
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import ceil
 
 from failover.chaos.modes.outcomes import Outcomes
+from failover.chaos.routes import Routes
+from failover.chaos.workload import Asked
+from failover.chaos.world.image import Exchange
+from failover.chaos.world.outcome import Outcome, pace
 from failover.chaos.world.world import World
-from failover.core.failures import Failure
+from failover.core.doubts import judged
+from failover.core.events import CallEnded
+from failover.core.prices import DatedPrice
 from failover.core.substitution import misfit
-from failover.core.vocabulary import Request, Route, Target
+from failover.core.vocabulary import Route, Target, Usage
+
+LOOKED_AT_MAX = 5_000
+"""How many served requests are compared with what was possible; of more, so many are drawn by the seed."""
+
+Told = Callable[[float, int | None, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The least that a request could have cost and taken. `cost_nusd` None: nobody knows a price."""
+
+    cost_nusd: int | None
+    latency_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Possible:
+    """What would have been possible, of the requests that were looked at.
+
+    `unservable` counts, among all requests that our router did not serve, those that nobody could have.
+    `looked_at` are served requests, whose latencies are summed up; `priced` those of them of which every
+    cost is known, ours and the best.
+    """
+
+    unservable: int
+    looked_at: int
+    priced: int
+    cost_nusd: int
+    cost_best_nusd: int
+    latency_sum_s: float
+    latency_best_sum_s: float
 
 
 class Oracle:
-    """Counts, among the requests that our router did not serve, those that nobody could have served.
+    """Listens to how calls end, and looks at what could have become of them.
 
-    Whatever our router served could be served, so only the unserved need a look.
+    Whatever our router served could be served, so only the unserved are looked at for that. `told` hears
+    of each comparison: when the request arrived, and the least it could have cost and taken.
     """
 
-    def __init__(self, world: World, outcomes: Outcomes, route: Route) -> None:
-        self.unservable = 0
+    def __init__(
+        self, world: World, outcomes: Outcomes, routes: Routes, requests: float, told: Told | None = None
+    ) -> None:
         self._world = world
         self._outcomes = outcomes
-        self._route = route
-        self._ends_s = sorted({each.ends_s for each in world.injections if each.ends_s < inf})
+        self._routes = {route.name: route for route in routes.called}
+        self._sampled_share = 1.0 / max(1, ceil(requests / LOOKED_AT_MAX))
+        self._told = told
+        self._running: dict[str, tuple[Asked, float]] = {}
+        self._unservable = self._looked_at = self._priced = self._cost_nusd = self._cost_best_nusd = 0
+        self._latency_sum_s = self._latency_best_sum_s = 0.0
 
-    def look(self, request: Request, arrived_s: float) -> None:
-        """Take in a request that ended without a reply."""
-        if not self.servable(request, arrived_s):
-            self.unservable += 1
+    def arrived(self, asked: Asked, at_s: float) -> None:
+        """A request arrived: how it ends is told by its event."""
+        self._running[asked.request.id] = asked, at_s
 
-    def servable(self, request: Request, arrived_s: float) -> bool:
-        """Whether any target could have answered `request` within its deadline."""
-        policy = self._route.policy
-        deadline_s = arrived_s + (policy.deadline_s if request.deadline_s is None else request.deadline_s)
-        starts_s = [arrived_s, *(end_s for end_s in self._ends_s if arrived_s < end_s < deadline_s)]
-        return any(
-            self._answers(target, request, ask, start_s, deadline_s)
-            for start_s in starts_s
-            for target in self._route.targets()
-            if misfit(target, request.needs) is None
-            for ask in range(1, policy.attempts + 1)
+    def call_ended(self, event: CallEnded) -> None:
+        """Could it have been served at all, or better?"""
+        asked, arrived_s = self._running.pop(event.call)
+        if event.target is None:
+            self._unservable += not self.servable(asked, arrived_s)
+        elif self._is_sampled(event.call):
+            self._compare(asked, arrived_s, event)
+
+    def possible(self) -> Possible:
+        """What was found out so far."""
+        return Possible(
+            self._unservable,
+            self._looked_at,
+            self._priced,
+            self._cost_nusd,
+            self._cost_best_nusd,
+            self._latency_sum_s,
+            self._latency_best_sum_s,
         )
 
-    def _answers(self, target: Target, request: Request, ask: int, start_s: float, deadline_s: float) -> bool:
-        exchange = self._world.exchange(target, request.id, ask, start_s, stream=request.stream)
-        if start_s + exchange.total_s > deadline_s:
-            return False
-        return not isinstance(self._outcomes.of(target, exchange.image), Failure)
+    def servable(self, asked: Asked, arrived_s: float) -> bool:
+        """Whether any target could have answered within the deadline."""
+        return any(True for _ in self._successes(asked, arrived_s))
+
+    def best(self, asked: Asked, arrived_s: float) -> Best | None:
+        """The cheapest and the fastest answer, which may be two; None: there is none."""
+        latency_s: float | None = None
+        cost_nusd: int | None = None
+        for target, ended_s, usage in self._successes(asked, arrived_s):
+            latency_s = ended_s - arrived_s if latency_s is None else min(latency_s, ended_s - arrived_s)
+            charge_nusd = self._charge_nusd(target, usage, arrived_s, self._deadline_s(asked, arrived_s))
+            if charge_nusd is not None:
+                cost_nusd = charge_nusd if cost_nusd is None else min(cost_nusd, charge_nusd)
+        return None if latency_s is None else Best(cost_nusd, latency_s)
+
+    def _compare(self, asked: Asked, arrived_s: float, event: CallEnded) -> None:
+        best = self.best(asked, arrived_s)
+        if best is None:
+            return  # the property test looks for this: it would be a router that beats the oracle
+        self._looked_at += 1
+        self._latency_sum_s += event.at_s - event.started_s
+        self._latency_best_sum_s += best.latency_s
+        if best.cost_nusd is not None and event.cost_nusd is not None:
+            self._priced += 1
+            self._cost_nusd += event.cost_nusd
+            self._cost_best_nusd += best.cost_nusd
+        if self._told is not None:
+            self._told(arrived_s, best.cost_nusd, best.latency_s)
+
+    def _is_sampled(self, call: str) -> bool:
+        return self._sampled_share >= 1.0 or self._world.chance.uniform("oracle", call) < self._sampled_share
+
+    def _successes(self, asked: Asked, arrived_s: float) -> Iterator[tuple[Target, float, Usage | None]]:
+        """Every way of answering in time: by whom, when it is there, and what it used."""
+        route, request = self._routes[asked.route], asked.request
+        deadline_s = self._deadline_s(asked, arrived_s)
+        streams = {request.stream, request.stream or route.policy.stream_upstream}
+        turns_s = {
+            turn_s
+            for injection in self._world.injections
+            for turn_s in injection.turns_s(arrived_s, deadline_s)
+        }
+        for target in route.targets():
+            if misfit(target, request.needs) is not None:
+                continue
+            for start_s in (arrived_s, *sorted(turns_s)):
+                for stream in streams:
+                    for ask in range(1, route.policy.attempts + 1):
+                        exchange = self._world.exchange(target, asked, ask, start_s, stream=stream)
+                        if start_s + exchange.first_token_s > deadline_s:
+                            continue
+                        outcome = self._outcomes.of(target, asked.shape, exchange.image, stream=stream)
+                        ended_s = start_s + _takes_s(exchange, outcome)
+                        if ended_s <= deadline_s and _is_good(route, outcome):
+                            yield target, ended_s, outcome.usage
+
+    def _deadline_s(self, asked: Asked, arrived_s: float) -> float:
+        asked_s = asked.request.deadline_s
+        return arrived_s + (self._routes[asked.route].policy.deadline_s if asked_s is None else asked_s)
+
+    def _charge_nusd(self, target: Target, usage: Usage | None, since_s: float, until_s: float) -> int | None:
+        """What it costs at the best price that is in force at any time until the deadline."""
+        if usage is None or not (usage.tokens_in or usage.tokens_out):
+            return 0
+        start_s = self._world.start_epoch_s
+        charges = [
+            price.charge_nusd(usage.tokens_in, usage.tokens_out)
+            for price in self._world.prices.prices[target.name]
+            if _overlaps(price, start_s + since_s, start_s + until_s)
+        ]
+        return min(charges, default=None)
+
+
+def _takes_s(exchange: Exchange, outcome: Outcome) -> float:
+    if outcome.course is None:
+        return exchange.total_s
+    return pace(exchange, outcome.course).at_s(outcome.course.ended)
+
+
+def _is_good(route: Route, outcome: Outcome) -> bool:
+    if outcome.failure is not None:
+        return False
+    early = () if outcome.course is None else outcome.course.doubts
+    return judged(route.policy, (*early, *outcome.doubts))[0] is None
+
+
+def _overlaps(price: DatedPrice, since_s: float, until_s: float) -> bool:
+    begins = price.valid_from_s is None or price.valid_from_s <= until_s
+    return begins and (price.valid_to_s is None or since_s < price.valid_to_s)

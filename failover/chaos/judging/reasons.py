@@ -29,6 +29,8 @@ def gaps_of(scenario: Scenario, judgement: Judgement) -> tuple[str, ...]:
 def _unmet(result: ExpectationResult) -> str:
     if result.name.startswith("sometimes."):
         return f"expectation {result.name}: it never happened"
+    if result.name.startswith("never."):
+        return f"expectation {result.name}: it happened {result.measured:g} times"
     if result.measured is None:
         return f"expectation {result.name}: {result.limit:g} was asked, and nothing could be measured"
     return f"expectation {result.name}: {result.limit:g} was asked, {result.measured:.6g} was measured"

@@ -2,9 +2,43 @@
 
 from __future__ import annotations
 
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.events import CallEnded, CallStarted, InjectionEnded, InjectionStarted
 from failover.core.vocabulary import Route
+
+
+class Recoveries:
+    """One `Recovery` for each route that is called; each sees the calls of its own route only."""
+
+    def __init__(self, scenario: Scenario, routes: Routes) -> None:
+        self.by_route = {route.name: Recovery(scenario, route) for route in routes.called}
+
+    def injection_started(self, event: InjectionStarted) -> None:
+        """All of them see it."""
+        for recovery in self.by_route.values():
+            recovery.injection_started(event)
+
+    def injection_ended(self, event: InjectionEnded) -> None:
+        """All of them see it."""
+        for recovery in self.by_route.values():
+            recovery.injection_ended(event)
+
+    def call_started(self, event: CallStarted) -> None:
+        """Its own route sees it."""
+        self.by_route[event.route].call_started(event)
+
+    def call_ended(self, event: CallEnded) -> None:
+        """Its own route sees it."""
+        self.by_route[event.route].call_ended(event)
+
+    @property
+    def recovered_after_s(self) -> float | None:
+        """Until the last route had its preferred target again; None: one never had, or none needed to."""
+        awaited = [each for each in self.by_route.values() if each.preferred and each.ended_s is not None]
+        times_s = [each.recovered_after_s for each in awaited]
+        returned_s = [time_s for time_s in times_s if time_s is not None]
+        return max(returned_s) if returned_s and len(returned_s) == len(times_s) else None
 
 
 class Recovery:

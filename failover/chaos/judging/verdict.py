@@ -9,16 +9,20 @@ from math import isfinite
 from typing import Any
 
 from failover.chaos.judging.coverage import Coverage
-from failover.chaos.judging.expectations import Evidence, ExpectationResult, judge_expectations
+from failover.chaos.judging.expectations import Evidence, ExpectationResult, judge_expectations, of_any_client
 from failover.chaos.judging.histogram import Quantiles
 from failover.chaos.judging.invariants import InvariantResult
 from failover.chaos.judging.judge import Judgement
-from failover.chaos.judging.measures import TargetMeasures
+from failover.chaos.judging.measures import RouteMeasures, TargetMeasures
+from failover.chaos.judging.oracle import Possible
 from failover.chaos.judging.reasons import failures_of, gaps_of
+from failover.chaos.judging.regret import Figures, standing
 from failover.chaos.scenario import Scenario
 from failover.core.prices import NUSD_PER_USD
 
 SCHEMA = "failover/verdict@1"
+OURS = "failover"
+"""The subject of a drill that nobody stands in for."""
 
 
 class Conclusion(StrEnum):
@@ -31,16 +35,21 @@ class Conclusion(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DrillFacts:
-    """What the judge cannot know from events. `wall_s` are real seconds, all else is virtual."""
+    """What the judge cannot know from events. `wall_s` are real seconds, all else is virtual.
+
+    `gaps` say why nothing was shown, beside what the judge finds of that.
+    """
 
     seed: int
     mode: str
     events: int
-    oracle_success_ratio: float | None
+    possible: Possible
     episodes: Mapping[str, int]
     journal_sha256: str
     wall_s: float
     reproduce: str
+    subject: str = OURS
+    gaps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +69,6 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """A figure of each kind; None where it is not known."""
-
-    success_ratio: float | None
-    cost_usd: float | None = None
-    latency_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class TargetFigures:
     """What one target did."""
 
@@ -76,6 +76,16 @@ class TargetFigures:
     served: int
     failures: Mapping[str, int]
     cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteFigures:
+    """What became of the calls of one route."""
+
+    requests: int
+    served: int
+    success_ratio: float | None
+    latency_s: Quantiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,7 @@ class Verdict:
     scenario: str
     seed: int
     mode: str
+    subject: str
     verdict: Conclusion
     reasons: tuple[str, ...]
     events: int
@@ -111,6 +122,7 @@ class Verdict:
     errors: Mapping[str, int]
     episodes: Mapping[str, int]
     targets: Mapping[str, TargetFigures]
+    routes: Mapping[str, RouteFigures]
     expectations: tuple[ExpectationResult, ...]
     invariants: tuple[InvariantResult, ...]
     coverage: Coverage
@@ -123,22 +135,23 @@ class Verdict:
 def compose(scenario: Scenario, judgement: Judgement, facts: DrillFacts) -> Verdict:
     """Failed: an invariant or an expectation does not hold. Else unknown: nothing was shown. Else passed."""
     measures, coverage = judgement.measures, judgement.coverage
-    ours, best = measures.success_ratio, facts.oracle_success_ratio
-    regret = None if ours is None or best is None else best - ours
-    expectations = judge_expectations(scenario.expect, Evidence(measures, coverage, regret))
+    oracle, regret = standing(measures, facts.possible)
+    expect = scenario.expect if facts.subject == OURS else of_any_client(scenario.expect)
+    expectations = judge_expectations(expect, Evidence(measures, coverage, regret))
     failures = failures_of(expectations, judgement.invariants)
-    gaps = gaps_of(scenario, judgement)
+    gaps = (*gaps_of(scenario, judgement), *facts.gaps)
     return Verdict(
         schema=SCHEMA,
         scenario=scenario.name,
         seed=facts.seed,
         mode=facts.mode,
+        subject=facts.subject,
         verdict=_conclusion(failures, gaps),
         reasons=(*failures, *gaps),
         events=facts.events,
         requests=measures.requests,
         served=measures.served,
-        success_ratio=ours,
+        success_ratio=measures.success_ratio,
         attempts=measures.attempts,
         amplification=measures.amplification,
         fallbacks=measures.fallbacks,
@@ -150,11 +163,12 @@ def compose(scenario: Scenario, judgement: Judgement, facts: DrillFacts) -> Verd
         first_token_s=measures.first_token_s,
         detected_after_s=measures.detected_after_s,
         recovered_after_s=measures.recovered_after_s,
-        oracle=Figures(best),
-        regret=Figures(regret),
+        oracle=oracle,
+        regret=regret,
         errors=measures.errors,
         episodes=facts.episodes,
         targets={name: _figures(target) for name, target in measures.targets.items()},
+        routes={name: _of_route(route) for name, route in measures.routes.items()},
         expectations=expectations,
         invariants=judgement.invariants,
         coverage=coverage,
@@ -175,6 +189,11 @@ def _conclusion(failures: tuple[str, ...], gaps: tuple[str, ...]) -> Conclusion:
     if failures:
         return Conclusion.FAILED
     return Conclusion.UNKNOWN if gaps else Conclusion.PASSED
+
+
+def _of_route(route: RouteMeasures) -> RouteFigures:
+    ratio = route.served / route.requests if route.requests else None
+    return RouteFigures(route.requests, route.served, ratio, route.latency_s)
 
 
 def _figures(target: TargetMeasures) -> TargetFigures:

@@ -7,50 +7,48 @@ drills need not import litellm at all.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import importlib.metadata
 import json
 import os
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 import failover.adapters
+import failover.chaos.modes
 from failover.adapters.playable import why_unplayable
-from failover.adapters.seam import Adapter, Outbound
 from failover.adapters.wire import ConnectionFault
+from failover.chaos.modes.wire_alone import judged_alone
+from failover.chaos.workload import Shape
 from failover.chaos.world.image import Image
+from failover.chaos.world.outcome import Outcome
 from failover.core.failures import Failure, FailureKind, Phase
-from failover.core.vocabulary import Limits, Target, Usage
-from failover.errors import CassetteError
+from failover.core.vocabulary import Target
 
-Outcome = Usage | Failure
-"""Tokens of a success (zeros where the reply does not tell), or the failure."""
-
-PROMPT = [{"role": "user", "content": "ping"}]
-_AMPLE = Limits(60.0, 60.0, 60.0, 60.0)
+_FORMAT: TypeAdapter[Outcome] = TypeAdapter(Outcome)
+_SILENCE = Outcome(Failure(FailureKind.TIMEOUT, phase=Phase.TOTAL))
 
 
 class Outcomes:
     """The outcome of each image per target; open it as a context manager, so that it is saved."""
 
-    def __init__(self, *, stream: bool, folder: Path | None = None) -> None:
-        self._stream = stream
+    def __init__(self, folder: Path | None = None) -> None:
         self._file = (folder or cache_folder()) / f"outcomes-{_version()}.json"
-        self._known: dict[tuple[str, int], Outcome] = {}
+        self._known: dict[tuple[str, int, bool], Outcome] = {}
         self._images: list[Image] = []
         self._stored: dict[str, Any] = _read(self._file)
         self._added = False
 
-    def of(self, target: Target, image: Image) -> Outcome:
+    def of(self, target: Target, shape: Shape, image: Image, *, stream: bool) -> Outcome:
         """What an attempt at `target` that meets `image` observes."""
-        known = self._known.get((target.name, id(image)))
+        known = self._known.get((target.name, id(image), stream))
         if known is None:
-            known = self._found_out(target, image)
-            self._known[target.name, id(image)] = known
+            known = self._found_out(target, shape, image, stream=stream)
+            self._known[target.name, id(image), stream] = known
             # The identity of an image is its address: it must stay alive.
             self._images.append(image)
         return known
@@ -64,57 +62,35 @@ class Outcomes:
             with tempfile.NamedTemporaryFile("w", dir=self._file.parent, delete=False) as file:
                 json.dump({**_read(self._file), **self._stored}, file)
             Path(file.name).replace(self._file)
+            self._added = False
         except OSError:
             return
 
-    def _found_out(self, target: Target, image: Image) -> Outcome:
-        key = self._key(target, image)
+    def _found_out(self, target: Target, shape: Shape, image: Image, *, stream: bool) -> Outcome:
+        if image.fault is ConnectionFault.HANG:
+            # Found out by nobody: it would take for ever.
+            return _SILENCE
+        if why_unplayable(target.model) is not None:
+            return judged_alone(target, image, stream=stream)
+        key = _key(target, shape, image, stream=stream)
         stored = _decoded(self._stored.get(key))
         if stored is not None:
             return stored
-        if image.fault is ConnectionFault.HANG:
-            # Found out by nobody: it would take for ever.
-            return Failure(FailureKind.TIMEOUT, phase=Phase.TOTAL)
-        why = why_unplayable(target.model)
-        if why is not None:
-            raise CassetteError(f"{target.name}: {target.model} cannot be played: {why}")
-        outcome = _observed(target, image, stream=self._stream)
-        self._stored[key] = _encoded(outcome)
+        # The client libraries are loaded only where the cache does not know.
+        from failover.chaos.modes import observing
+
+        outcome = observing.observed(target, shape, image, stream=stream)
+        self._stored[key] = _FORMAT.dump_python(outcome, mode="json")
         self._added = True
         return outcome
 
-    def _key(self, target: Target, image: Image) -> str:
-        reply = image.reply
-        parts: list[Any] = [target.provider, target.model, self._stream, image.fault]
-        if reply is not None:
-            parts += [reply.status, sorted(reply.headers.items()), hashlib.sha256(reply.body).hexdigest()]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
-
-def _observed(target: Target, image: Image, *, stream: bool) -> Outcome:
-    # The client libraries are loaded only where the cache does not know.
-    from failover.chaos.modes.playing import image_adapter, litellm_quiet
-
-    # In a thread of its own: whoever asks may run on an event loop, as a replay does.
-    with litellm_quiet(), ThreadPoolExecutor(1) as elsewhere:
-        observing = _observe(image_adapter(image), target, stream=stream)
-        return elsewhere.submit(asyncio.run, observing).result()
-
-
-async def _observe(adapter: Adapter, target: Target, *, stream: bool) -> Outcome:
-    outbound = Outbound(target, "completion", {"messages": PROMPT}, _AMPLE)
-    try:
-        if not stream:
-            return (await adapter.send(outbound)).usage or Usage()
-        usage, finished = Usage(), False
-        async for piece in adapter.stream(outbound):
-            usage = piece.usage or usage
-            finished = finished or bool(piece.finish_reason)
-        return usage if finished else Failure(FailureKind.TRUNCATED_STREAM)
-    except Exception as error:  # noqa: BLE001  # whatever the client raises is what is asked for
-        return adapter.classify(target, error)
-    finally:
-        await adapter.aclose()
+def _key(target: Target, shape: Shape, image: Image, *, stream: bool) -> str:
+    reply = image.reply
+    parts: list[Any] = [target.provider, target.model, shape.operation, stream, image.fault]
+    if reply is not None:
+        parts += [reply.status, sorted(reply.headers.items()), hashlib.sha256(reply.body).hexdigest()]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def cache_folder() -> Path:
@@ -125,9 +101,9 @@ def cache_folder() -> Path:
 
 @cache
 def _version() -> str:
-    """Changes whenever litellm or our own adapters do."""
+    """Changes whenever litellm, our own adapters, or the way of finding out do."""
     digest = hashlib.sha256(importlib.metadata.version("litellm").encode())
-    for folder in failover.adapters.__path__:
+    for folder in (*failover.adapters.__path__, *failover.chaos.modes.__path__):
         for file in sorted(Path(folder).glob("*.py")):
             digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
@@ -141,27 +117,9 @@ def _read(file: Path) -> dict[str, Any]:
     return stored if isinstance(stored, dict) else {}
 
 
-def _encoded(outcome: Outcome) -> list[Any]:
-    if isinstance(outcome, Usage):
-        return [outcome.tokens_in, outcome.tokens_out]
-    return [
-        outcome.kind,
-        outcome.status,
-        outcome.code,
-        outcome.retry_after_s,
-        outcome.phase,
-        outcome.parameter,
-        outcome.may_retry,
-    ]
-
-
 def _decoded(stored: Any) -> Outcome | None:
     """None where nothing is stored, or nothing that can be read."""
-    match stored:
-        case [int(tokens_in), int(tokens_out)]:
-            return Usage(tokens_in, tokens_out)
-        case [kind, status, code, retry_after_s, phase, parameter, may_retry] if kind in set(FailureKind):
-            read_phase = None if phase is None else Phase(phase)
-            return Failure(FailureKind(kind), status, code, retry_after_s, read_phase, parameter, may_retry)
-        case _:
-            return None
+    try:
+        return None if stored is None else _FORMAT.validate_python(stored)
+    except ValidationError:
+        return None

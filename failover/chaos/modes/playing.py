@@ -1,10 +1,10 @@
-"""A transport that answers with images, beneath the real litellm."""
+"""Transports that answer with images, beneath the real litellm."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,16 +13,20 @@ import httpx
 from failover.adapters.litellm import LitellmAdapter
 from failover.adapters.loading import load_litellm
 from failover.adapters.wire import ConnectionFault
+from failover.chaos.modes.virtual_loop import threads_inlined
+from failover.chaos.world.events import events_of
 from failover.chaos.world.image import Image
 
 PAST_EVERY_LIMIT_S = 1e9
 
 
 class _AnyCredential(Mapping[str, str]):
-    """Every credential exists and opens nothing: nothing is sent anywhere."""
+    """Every credential exists and opens nothing, and every address is nobody's: nothing is sent anywhere."""
 
     def __getitem__(self, name: str) -> str:
-        return "a-drill-needs-no-credential"
+        if name.endswith("_VERSION"):
+            raise KeyError(name)
+        return "https://provider.invalid" if name.endswith("_BASE") else "a-drill-needs-no-credential"
 
     def __iter__(self) -> Any:
         return iter(())
@@ -38,10 +42,11 @@ ANY_CREDENTIAL = _AnyCredential()
 
 
 @contextmanager
-def litellm_quiet() -> Iterator[None]:
-    """litellm prints a hint to standard output on every error, and logs each change of the loop.
+def litellm_drilled() -> Iterator[None]:
+    """litellm as a drill needs it, for its time: silent, and without threads in virtual time.
 
-    In a drill errors are the point, so both are silenced for its time, and restored.
+    It prints a hint to standard output on every error, and logs each change of the loop: in a drill errors
+    are the point.
     """
     litellm: Any = load_litellm()
     logger = logging.getLogger("LiteLLM")
@@ -49,37 +54,87 @@ def litellm_quiet() -> Iterator[None]:
     litellm.suppress_debug_info = True
     logger.setLevel(logging.CRITICAL)
     try:
-        yield
+        with threads_inlined():
+            yield
     finally:
         litellm.suppress_debug_info = before
         logger.setLevel(level)
 
 
-def image_adapter(image: Image) -> LitellmAdapter:
-    """The shipping adapter, over a transport that answers every request with `image`, at once."""
-    return LitellmAdapter(_ImageTransport(image), ANY_CREDENTIAL)
+def image_adapter(image: Image, at_s: Callable[[int], float]) -> LitellmAdapter:
+    """The shipping adapter, over a transport that answers every request with `image`.
+
+    Its events come at `at_s`, in seconds from the send.
+    """
+    return LitellmAdapter(_ImageTransport(image, at_s), ANY_CREDENTIAL)
 
 
 class _ImageTransport(httpx.AsyncBaseTransport):
-    def __init__(self, image: Image) -> None:
+    def __init__(self, image: Image, at_s: Callable[[int], float]) -> None:
         self._image = image
+        self._at_s = at_s
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await played(self._image, request, 0.0)
+        return await played_streamed(self._image, request, self._at_s)
 
 
 async def played(image: Image, request: httpx.Request, after_s: float) -> httpx.Response:
     """`image` on the running loop's clock, whole after `after_s`."""
+    await _waited(image, request, after_s)
+    assert image.reply is not None  # noqa: S101  # else it raised
+    content = image.reply.body
+    return httpx.Response(image.reply.status, headers=_headers(image), content=content, request=request)
+
+
+async def played_streamed(
+    image: Image, request: httpx.Request, at_s: Callable[[int], float]
+) -> httpx.Response:
+    """`image` event by event, each `at_s` seconds from now; then the connection closes, or breaks."""
+    sent_s = asyncio.get_running_loop().time()
+    await _waited(image, request, at_s(0))
+    assert image.reply is not None  # noqa: S101  # else it raised
+    stream = _EventStream(image, request, sent_s, at_s)
+    return httpx.Response(image.reply.status, headers=_headers(image), stream=stream, request=request)
+
+
+async def _waited(image: Image, request: httpx.Request, after_s: float) -> None:
     if image.fault is ConnectionFault.HANG:
-        await asyncio.sleep(PAST_EVERY_LIMIT_S)
-    await asyncio.sleep(after_s)
+        after_s = PAST_EVERY_LIMIT_S
+    await asyncio.sleep(min(after_s, PAST_EVERY_LIMIT_S))
     if image.fault is ConnectionFault.REFUSED:
         raise httpx.ConnectError("injected: connection refused", request=request)
     if image.reply is None:
-        raise httpx.ReadError("injected: connection reset", request=request)
-    reply = image.reply
-    headers = {name: value for name, value in reply.headers.items() if name not in DROPPED_HEADERS}
-    return httpx.Response(reply.status, headers=headers, content=reply.body, request=request)
+        raise _reset(request)
+
+
+def _reset(request: httpx.Request) -> httpx.ReadError:
+    return httpx.ReadError("injected: connection reset", request=request)
+
+
+def _headers(image: Image) -> dict[str, str]:
+    headers = {} if image.reply is None else image.reply.headers
+    return {name: value for name, value in headers.items() if name not in DROPPED_HEADERS}
+
+
+class _EventStream(httpx.AsyncByteStream):
+    def __init__(
+        self, image: Image, request: httpx.Request, sent_s: float, at_s: Callable[[int], float]
+    ) -> None:
+        self._image = image
+        self._request = request
+        self._sent_s = sent_s
+        self._at_s = at_s
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
+        body = b"" if self._image.reply is None else self._image.reply.body
+        for index, event in enumerate(events_of(body)):
+            wait_s = min(self._sent_s + self._at_s(index), PAST_EVERY_LIMIT_S) - loop.time()
+            if wait_s > 0.0:
+                await asyncio.sleep(wait_s)
+            yield event
+        if self._image.fault is ConnectionFault.RESET:
+            raise _reset(self._request)
 
 
 DROPPED_HEADERS = {"content-length", "content-encoding", "transfer-encoding"}

@@ -1,64 +1,82 @@
 """Mode `replay`: the shipping router and the real litellm, over a transport that plays the world.
 
-Everything runs on a virtual loop, so an hour of outage takes as long as its computing. Replies come
-whole: a streamed workload is for `simulate`.
+Everything runs on a virtual loop, so an hour of outage takes as long as its computing.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, suppress
 from contextvars import ContextVar
-from typing import Any
+from dataclasses import dataclass
 
 import httpx
 
 from failover.adapters.litellm import LitellmAdapter
 from failover.adapters.seam import Answer, Outbound, Piece
-from failover.chaos.modes.playing import ANY_CREDENTIAL, litellm_quiet, played
+from failover.chaos.modes.outcomes import Outcomes
+from failover.chaos.modes.playing import ANY_CREDENTIAL, litellm_drilled, played, played_streamed
 from failover.chaos.modes.virtual_loop import run_virtual
-from failover.chaos.scenario import Workload
-from failover.chaos.workload import arrivals, messages
+from failover.chaos.workload import Asked, Requests
 from failover.chaos.world.chance import Chance, Draws
-from failover.chaos.world.world import START_EPOCH_S, World
+from failover.chaos.world.outcome import pace
+from failover.chaos.world.world import World
 from failover.config import Config
 from failover.core.events import Event
-from failover.core.vocabulary import Request, Target
+from failover.core.vocabulary import Target
 from failover.errors import CallError
 from failover.router import Router
 
-Unserved = Callable[[Request, float], None]
+Arrived = Callable[[Asked, float], None]
 
 
 class _Sender:
     """Which request a task belongs to, its draws, and how often it asked each target."""
 
-    def __init__(self, request: Request, chance: Chance) -> None:
-        self.request = request
-        self.draws = Draws(chance, "call", request.id)
+    def __init__(self, asked: Asked, chance: Chance) -> None:
+        self.asked = asked
+        self.draws = Draws(chance, "call", asked.request.id)
         self.asks: dict[str, int] = {}
-        self.target: Target | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Send:
+    """One attempt, as the transport beneath it needs to know it."""
+
+    sender: _Sender
+    target: Target
+    ask: int
+    stream: bool
 
 
 _sender: ContextVar[_Sender] = ContextVar("_sender")
+_send: ContextVar[_Send] = ContextVar("_send")
 
 
-class _WorldTransport(httpx.AsyncBaseTransport):
-    def __init__(self, world: World) -> None:
+class WorldTransport(httpx.AsyncBaseTransport):
+    """Plays the world: every request meets what the attempt in whose context it is made would meet."""
+
+    def __init__(self, world: World, outcomes: Outcomes) -> None:
         self._world = world
+        self._outcomes = outcomes
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        sender = _sender.get()
-        target = sender.target
-        assert target is not None  # noqa: S101  # the adapter above has just set it
-        asked = sender.request
+        """What the world answers, at the world's pace."""
+        send = _send.get()
+        target, asked, stream = send.target, send.sender.asked, send.stream
         now = asyncio.get_running_loop().time()
-        exchange = self._world.exchange(target, asked.id, sender.asks[target.name], now, stream=asked.stream)
-        return await played(exchange.image, request, exchange.total_s)
+        exchange = self._world.meet(target, asked, send.ask, now, stream=stream)
+        image = exchange.image
+        if not stream or image.reply is None:
+            return await played(image, request, exchange.total_s)
+        course = self._outcomes.of(target, asked.shape, image, stream=True).course
+        assert course is not None  # noqa: S101  # every streamed reply has one
+        return await played_streamed(image, request, pace(exchange, course).at_s)
 
 
 class _TellingAdapter:
-    """The real adapter; it also notes which target the exchange beneath it belongs to."""
+    """The real adapter; it also notes which attempt the exchange beneath it belongs to."""
 
     def __init__(self, adapter: LitellmAdapter) -> None:
         self._adapter = adapter
@@ -68,67 +86,77 @@ class _TellingAdapter:
         self.aclose = adapter.aclose
 
     async def send(self, outbound: Outbound) -> Answer:
-        self._note(outbound.target)
+        self._note(outbound.target, stream=False)
         return await self._adapter.send(outbound)
 
     async def stream(self, outbound: Outbound) -> AsyncIterator[Piece]:
-        self._note(outbound.target)
-        async for piece in self._adapter.stream(outbound):
-            yield piece
+        self._note(outbound.target, stream=True)
+        async with aclosing(self._adapter.stream(outbound)) as pieces:
+            async for piece in pieces:
+                yield piece
 
-    def _note(self, target: Target) -> None:
+    def _note(self, target: Target, *, stream: bool) -> None:
         sender = _sender.get()
-        sender.target = target
-        sender.asks[target.name] = sender.asks.get(target.name, 0) + 1
+        ask = sender.asks[target.name] = sender.asks.get(target.name, 0) + 1
+        _send.set(_Send(sender, target, ask, stream))
 
 
 class Replay:
     """Runs a workload through the real router; `now` is the virtual clock when it ended."""
 
-    def __init__(self, world: World, config: Config, record: Callable[[Event], None]) -> None:
+    def __init__(
+        self, world: World, outcomes: Outcomes, config: Config, record: Callable[[Event], None]
+    ) -> None:
         self.now = 0.0
         self._world = world
+        self._outcomes = outcomes
         self._config = config
         self._record = record
-        self._arguments: dict[str, Any] = {}
 
-    def run(self, workload: Workload, at: list[tuple[float, Event]], unserved: Unserved) -> None:
+    def run(self, requests: Requests, at: list[tuple[float, Event]], arrived: Arrived) -> None:
         """Run to the end of the last call; arguments as in `Simulation.run`."""
-        with litellm_quiet():
-            run_virtual(self._run(workload, at, unserved))
+        with litellm_drilled():
+            run_virtual(self._run(requests, at, arrived))
 
-    async def _run(self, workload: Workload, at: list[tuple[float, Event]], unserved: Unserved) -> None:
+    async def _run(self, requests: Requests, at: list[tuple[float, Event]], arrived: Arrived) -> None:
         loop = asyncio.get_running_loop()
-        adapter = LitellmAdapter(
-            _WorldTransport(self._world), ANY_CREDENTIAL, lambda: START_EPOCH_S + loop.time()
-        )
+
+        def wall() -> float:
+            return self._world.start_epoch_s + loop.time()
+
+        adapter = LitellmAdapter(WorldTransport(self._world, self._outcomes), ANY_CREDENTIAL, wall)
         router = Router(
             self._config,
             adapter=_TellingAdapter(adapter),
             clock=loop.time,
-            wall=lambda: START_EPOCH_S + loop.time(),
+            wall=wall,
             rng=lambda: _sender.get().draws(),
             prices=self._world.prices,
         )
         router.subscribe(self._record)
-        self._arguments = {} if workload.tokens_out is None else {"max_tokens": workload.tokens_out}
         for at_s, event in at:
             loop.call_at(at_s, self._record, event)
         async with router, asyncio.TaskGroup() as calls:
-            for arrived_s, request in arrivals(workload, self._world.chance):
+            for arrived_s, asked in requests:
                 await asyncio.sleep(arrived_s - loop.time())
-                calls.create_task(self._call(router, workload, request, unserved))
+                arrived(asked, arrived_s)
+                calls.create_task(self._call(router, asked))
         self.now = loop.time()
 
-    async def _call(self, router: Router, workload: Workload, request: Request, unserved: Unserved) -> None:
-        _sender.set(_Sender(request, self._world.chance))
-        arrived_s = asyncio.get_running_loop().time()
-        try:
-            await router.acompletion(
-                workload.route,
-                messages=messages(workload),
-                deadline_s=request.deadline_s,
-                **self._arguments,
-            )
-        except CallError:
-            unserved(request, arrived_s)
+    async def _call(self, router: Router, asked: Asked) -> None:
+        _sender.set(_Sender(asked, self._world.chance))
+        with suppress(CallError):
+            await _made(router, asked)
+
+
+async def _made(router: Router, asked: Asked) -> None:
+    """Make the request, and read its answer to the end."""
+    request = asked.request
+    arguments = dict(asked.shape.errand().payload)
+    if request.stream:
+        arguments["stream"] = True
+    operation = getattr(router, f"a{request.operation}")
+    answer = await operation(asked.route, deadline_s=request.deadline_s, **arguments)
+    if request.stream:
+        async for _ in answer:
+            pass

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from http import HTTPStatus
+from math import inf
 from typing import assert_never
 
 from failover.adapters.quota import headroom_of
-from failover.adapters.wire import ConnectionFault
 from failover.chaos.modes.outcomes import Outcomes
-from failover.chaos.scenario import Workload
-from failover.chaos.workload import arrivals
+from failover.chaos.workload import Asked, Requests
 from failover.chaos.world.chance import Draws
 from failover.chaos.world.image import Exchange
-from failover.chaos.world.world import START_EPOCH_S, World
+from failover.chaos.world.outcome import Course, Outcome, late_s, pace
+from failover.chaos.world.world import World
 from failover.core.call import Call, Commands
 from failover.core.decide import Facts
 from failover.core.events import Event
@@ -34,53 +34,52 @@ from failover.core.messages import (
     Wake,
     Woken,
 )
-from failover.core.vocabulary import Request, Route, Usage
+from failover.core.vocabulary import Limits, Route
 
-Unserved = Callable[[Request, float], None]
+Arrived = Callable[[Asked, float], None]
 
 
 class Simulation:
     """Runs a workload against a world in virtual time; `now` is its clock, in seconds from zero.
 
-    `routes` are the others of the config: what is `learned` of their targets is learned together.
+    `routes` are all of the config: what is `learned` of their targets is learned together.
     """
 
     def __init__(
         self,
         world: World,
         outcomes: Outcomes,
-        route: Route,
+        routes: Iterable[Route],
         facts: Facts,
         record: Callable[[Event], None],
-        routes: Iterable[Route] = (),
     ) -> None:
         self.now = 0.0
         self._world = world
         self._outcomes = outcomes
-        self._route = route
         self._facts = facts
         self._record = record
-        self.learned = Learned([route, *routes], record)
+        self.learned = Learned(routes, record)
         self._heap: list[tuple[float, int, _Running, Message]] = []
         self._pushed = 0
 
-    def run(self, workload: Workload, at: list[tuple[float, Event]], unserved: Unserved) -> None:
+    def run(self, requests: Requests, at: list[tuple[float, Event]], arrived: Arrived) -> None:
         """Run to the end of the last call.
 
-        `at` are the world's own events by time, told as their time comes. `unserved` hears of every
-        request that ended without a reply, with its arrival.
+        `at` are the world's own events by time, told as their time comes. `arrived` hears of every
+        request, and when it came.
         """
-        self._unserved = unserved
         world_events = sorted(at, key=lambda timed: timed[0])[::-1]
-        for arrived_s, request in arrivals(workload, self._world.chance):
+        for arrived_s, asked in requests:
             self._until(arrived_s, world_events)
-            running = _Running(self._call(request), arrived_s)
+            arrived(asked, arrived_s)
+            running = _Running(self._call(asked), asked)
             self._obey(running, running.call.start(arrived_s))
         self._until(float("inf"), world_events)
 
-    def _call(self, request: Request) -> Call:
-        draws = Draws(self._world.chance, "call", request.id)
-        return Call(request, self._route, self.learned, self._facts, draws, self._record)
+    def _call(self, asked: Asked) -> Call:
+        draws = Draws(self._world.chance, "call", asked.request.id)
+        route = self.learned.routes[asked.route]
+        return Call(asked.request, route, self.learned, self._facts, draws, self._record)
 
     def _until(self, limit_s: float, world_events: list[tuple[float, Event]]) -> None:
         """Let everything happen that happens before `limit_s`; then it is `limit_s`."""
@@ -104,9 +103,7 @@ class Simulation:
                     self._send(running, command)
                 case Wake(at_s):
                     self._push(at_s, running, Woken())
-                case Raise():
-                    self._unserved(running.call.request, running.arrived_s)
-                case Commit() | Return() | Cancel():
+                case Commit() | Return() | Raise() | Cancel():
                     pass  # what a cancelled attempt would have reported means nothing to its call
                 case _:
                     assert_never(command)
@@ -116,54 +113,78 @@ class Simulation:
         heappush(self._heap, (at_s, self._pushed, running, message))
 
     def _send(self, running: _Running, send: Send) -> None:
-        now, request, target = self.now, running.call.request, send.target
+        now, target = self.now, send.target
         ask = running.asks[target.name] = running.asks.get(target.name, 0) + 1
-        exchange = self._world.exchange(target, request.id, ask, now, stream=send.stream)
-        for after_s, message in self._messages(send, exchange, stream=send.stream):
+        exchange = self._world.meet(target, running.asked, ask, now, stream=send.stream)
+        messages = self._streamed if send.stream else self._whole
+        for after_s, message in messages(running, send, exchange):
             self._push(round(now + after_s, 6), running, message)
 
-    def _messages(self, send: Send, exchange: Exchange, *, stream: bool) -> list[tuple[float, Message]]:
+    def _whole(self, running: _Running, send: Send, exchange: Exchange) -> list[tuple[float, Message]]:
         """What the attempt will report, and how long after the send."""
+        number, limit_s = send.attempt, send.limits.total_s
+        if exchange.total_s >= limit_s:
+            return [(limit_s, _timeout(number, Phase.TOTAL))]
+        outcome = self._outcomes.of(send.target, running.asked.shape, exchange.image, stream=False)
+        return [(exchange.total_s, self._ended(number, exchange, outcome, headed=True))]
+
+    def _streamed(self, running: _Running, send: Send, exchange: Exchange) -> list[tuple[float, Message]]:
         number, limits = send.attempt, send.limits
-        if stream and exchange.first_token_s >= limits.first_token_s:
-            return [(limits.first_token_s, _timeout(number, Phase.FIRST_TOKEN))]
-        late = exchange.total_s >= limits.total_s
-        if exchange.image.fault is ConnectionFault.HANG or (late and not stream):
-            return [(limits.total_s, _timeout(number, Phase.TOTAL))]
-        outcome = self._outcomes.of(send.target, exchange.image)
-        if isinstance(outcome, Failure):
-            told = self._headroom(exchange, refused=True)
-            return [(exchange.total_s, Failed(number, outcome, headroom=told))]
+        if exchange.first_token_s == inf:
+            return [_silent(number, limits)]
+        outcome = self._outcomes.of(send.target, running.asked.shape, exchange.image, stream=True)
+        course = outcome.course or _NO_COURSE
+        paced = pace(exchange, course)
+        if paced.first_token_s >= min(limits.first_token_s, limits.total_s):
+            return [_silent(number, limits)]
+        if not course.pieces:
+            return [(paced.first_token_s, self._ended(number, exchange, outcome, headed=True))]
         told = self._headroom(exchange, refused=False)
-        if not stream:
-            return [self._ended(number, exchange, outcome, limits.total_s, told)]
-        whole = self._ended(number, exchange, outcome, limits.total_s, None)
-        return [(exchange.first_token_s, FirstToken(number, headroom=told)), whole]
+        begun = paced.first_token_s, FirstToken(number, course.held, course.doubts, told)
+        late = late_s(paced, course, limits)
+        if late is None:
+            return [begun, (paced.at_s(course.ended), self._ended(number, exchange, outcome, headed=False))]
+        after_s, phase = late
+        failure = Failure(FailureKind.TIMEOUT, phase=phase)
+        return [begun, (after_s, Failed(number, failure, course.usage, resumable=course.resumable))]
+
+    def _ended(self, number: int, exchange: Exchange, outcome: Outcome, *, headed: bool) -> Message:
+        """How it ends; `headed`: its headers have not been told of before."""
+        failure, course = outcome.failure, outcome.course
+        told = self._headroom(exchange, refused=failure is not None) if headed else None
+        if failure is None:
+            return Succeeded(number, outcome.usage, outcome.doubts, told)
+        resumable = course is not None and course.resumable
+        return Failed(number, failure, outcome.usage, resumable=resumable, headroom=told)
 
     def _headroom(self, exchange: Exchange, *, refused: bool) -> Headroom | None:
         """What the headers say is left; a broken answer is no refusal, and not listened to."""
         reply = exchange.image.reply
         if reply is None or (refused and reply.status < HTTPStatus.BAD_REQUEST):
             return None
-        return headroom_of(reply.headers, START_EPOCH_S + self.now)
+        return headroom_of(reply.headers, self._world.start_epoch_s + self.now)
 
-    def _ended(
-        self, number: int, exchange: Exchange, usage: Usage, total_limit_s: float, told: Headroom | None
-    ) -> tuple[float, Message]:
-        if exchange.total_s >= total_limit_s:
-            return total_limit_s, _timeout(number, Phase.TOTAL)
-        return exchange.total_s, Succeeded(number, usage, headroom=told)
+
+_NO_COURSE = Course(0, (), 0)
+"""Of what is no reply at all."""
 
 
 class _Running:
     """A call in the simulation, and how often it asked each target."""
 
-    __slots__ = ("arrived_s", "asks", "call")
+    __slots__ = ("asked", "asks", "call")
 
-    def __init__(self, call: Call, arrived_s: float) -> None:
+    def __init__(self, call: Call, asked: Asked) -> None:
         self.call = call
-        self.arrived_s = arrived_s
+        self.asked = asked
         self.asks: dict[str, int] = {}
+
+
+def _silent(number: int, limits: Limits) -> tuple[float, Message]:
+    """Nothing came in time: the limit of the first token runs out, or that of all."""
+    if limits.first_token_s <= limits.total_s:
+        return limits.first_token_s, _timeout(number, Phase.FIRST_TOKEN)
+    return limits.total_s, _timeout(number, Phase.TOTAL)
 
 
 def _timeout(number: int, phase: Phase) -> Failed:

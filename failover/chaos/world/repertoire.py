@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Mapping, Sequence
 
 from failover.adapters.classify_reply import classify_reply
 from failover.cassettes.episodes import Episode
-from failover.cassettes.timing import Timing
-from failover.chaos.workload import Size
+from failover.chaos.workload import Shape
 from failover.chaos.world.image import Image
 from failover.chaos.world.model_shapes import calls_a_tool, in_the_name_of
+from failover.chaos.world.successes import Source, Success, Successes
 from failover.chaos.world.synthetic import synthetic_success
-from failover.core.vocabulary import Target
+from failover.core.vocabulary import Operation, Target
 
-COMPLETION_ENDPOINTS = {
-    "chat.completions",
-    "messages",
-    "generateContent",
-    "streamGenerateContent",
-    "ollama.chat",
+ENDPOINTS: Mapping[str, frozenset[str]] = {
+    Operation.COMPLETION: frozenset(
+        {
+            *("chat.completions", "messages", "generateContent", "streamGenerateContent", "ollama.chat"),
+            *("chat", "converse", "converse-stream", "invoke", "invoke-stream"),
+        }
+    ),
+    Operation.RESPONSES: frozenset({"responses"}),
+    Operation.EMBEDDING: frozenset({"embeddings"}),
+    Operation.IMAGE_GENERATION: frozenset({"images.generations"}),
+    Operation.TRANSCRIPTION: frozenset({"audio.transcriptions"}),
+    Operation.SPEECH: frozenset({"audio.speech"}),
+    Operation.RERANK: frozenset({"rerank"}),
+    Operation.MODERATION: frozenset({"moderations"}),
 }
+"""Which recorded exchanges answer which operation."""
+
 CASSETTE_PROVIDERS = {
     "gemini": "google-gemini",
+    "vertex_ai": "google-vertex",
     "azure": "azure-openai",
     "together_ai": "together",
     "fireworks_ai": "fireworks",
@@ -32,64 +41,55 @@ CASSETTE_PROVIDERS = {
 """litellm's name of a provider, where cassettes know it by another."""
 
 
-class Source(StrEnum):
-    """Where a target's successes come from."""
+class Repertoire:
+    """The answers of each target, streamed or whole, with the token counts of what asks.
 
-    RECORDED = "recorded"
-    BORROWED = "borrowed"
-    SYNTHETIC = "synthetic"
-
-
-@dataclass(frozen=True, slots=True)
-class Success:
-    """One answer a target can give: its image, and its timing where the recording's own counts."""
-
-    image: Image
-    timing: Timing | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Successes:
-    """Every answer of one target, and where they come from."""
-
-    source: Source
-    answers: tuple[Success, ...]
-
-
-def repertoire(
-    targets: Iterable[Target], episodes: Sequence[Episode], size: Size, *, stream: bool
-) -> dict[str, Successes]:
-    """The answers of each target by name, streamed or whole, with the workload's token counts.
-
-    Calls of tools are left out: a workload offers none.
-
-    A recording of a local mock server keeps its answers and loses its timing: that is not a
-    provider's.
+    Calls of tools are left out: a workload offers none. A recording of a local mock server keeps its
+    answers and loses its timing: that is not a provider's.
     """
-    usable = [
-        episode
-        for episode in episodes
-        if episode.stream is stream
-        and episode.endpoint in COMPLETION_ENDPOINTS
-        and classify_reply(episode.provider, episode.reply) is None
-        and not calls_a_tool(episode.reply)
-    ]
-    return {target.name: _successes(target, usable, size, stream=stream) for target in targets}
+
+    def __init__(self, episodes: Sequence[Episode]) -> None:
+        self._episodes = episodes
+        self._known: dict[object, Successes] = {}
+        self._usable: dict[tuple[Operation, bool], list[Episode]] = {}
+
+    def of(self, target: Target, shape: Shape, *, stream: bool) -> Successes:
+        """Every answer of `target` to requests of `shape`; the same arguments give the very same images."""
+        key = target, shape.operation, shape.tokens_in, shape.tokens_out, stream
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._found(target, shape, stream=stream)
+        return known
+
+    def _found(self, target: Target, shape: Shape, *, stream: bool) -> Successes:
+        prefix, _, bare = target.model.partition("/")
+        providers = {prefix, CASSETTE_PROVIDERS.get(prefix, prefix)}
+        usable = self._answering(shape.operation, stream=stream)
+        of_provider = [episode for episode in usable if episode.provider in providers]
+        of_model = [episode for episode in of_provider if episode.model in {bare, target.model}]
+        if not of_provider:
+            made_up = synthetic_success(target.model, shape.operation, stream=stream)
+            return Successes(Source.SYNTHETIC, (Success(Image("synthetic", shape.applied(made_up))),))
+        source = Source.RECORDED if of_model else Source.BORROWED
+        return Successes(
+            source, tuple(_success(target, episode, shape) for episode in of_model or of_provider)
+        )
+
+    def _answering(self, operation: Operation, *, stream: bool) -> list[Episode]:
+        usable = self._usable.get((operation, stream))
+        if usable is None:
+            usable = self._usable[operation, stream] = [
+                episode
+                for episode in self._episodes
+                if episode.stream is stream
+                and episode.endpoint in ENDPOINTS[operation]
+                and classify_reply(episode.provider, episode.reply) is None
+                and not calls_a_tool(episode.reply)
+            ]
+        return usable
 
 
-def _successes(target: Target, episodes: list[Episode], size: Size, *, stream: bool) -> Successes:
-    prefix, _, bare = target.model.partition("/")
-    providers = {prefix, CASSETTE_PROVIDERS.get(prefix, prefix)}
-    of_provider = [episode for episode in episodes if episode.provider in providers]
-    of_model = [episode for episode in of_provider if episode.model in {bare, target.model}]
-    if not of_provider:
-        image = Image("synthetic", reply=size.applied(synthetic_success(target.model, stream=stream)))
-        return Successes(Source.SYNTHETIC, (Success(image),))
-    source = Source.RECORDED if of_model else Source.BORROWED
-    return Successes(source, tuple(_success(target, episode, size) for episode in of_model or of_provider))
-
-
-def _success(target: Target, episode: Episode, size: Size) -> Success:
-    reply = in_the_name_of(target.model, size.applied(episode.reply))
+def _success(target: Target, episode: Episode, shape: Shape) -> Success:
+    reply = in_the_name_of(target.model, shape.applied(episode.reply))
     image = Image(f"{episode.file}#{episode.n}", reply=reply)
     return Success(image, None if "mock" in episode.recorded_from else episode.timing)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from failover.adapters.wire import WireReply
+from failover.chaos.world.synthetic_operations import synthetic_operation
+from failover.core.vocabulary import Operation
 
 TEXT = "This answer is synthetic."
 
@@ -109,9 +111,13 @@ STREAMS: dict[str, Callable[[str], tuple[bytes, ...]]] = {
 }
 
 
-def synthetic_success(model: str, *, stream: bool = False) -> WireReply:
+def synthetic_success(
+    model: str, operation: Operation = Operation.COMPLETION, *, stream: bool = False
+) -> WireReply:
     """A reply, whole or streamed, as the provider of litellm's `model` words it."""
     prefix, _, bare = model.partition("/")
+    if operation is not Operation.COMPLETION:
+        return synthetic_operation(operation, prefix, bare or prefix, stream=stream)
     if stream:
         content_type = "application/x-ndjson" if prefix.startswith("ollama") else "text/event-stream"
         events = STREAMS.get(prefix, _openai_stream)(bare or prefix)

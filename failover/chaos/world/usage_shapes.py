@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from typing import Any
 
 from failover.adapters.wire import WireReply
@@ -12,6 +14,9 @@ FIELDS_IN = {"prompt_tokens", "input_tokens", "promptTokenCount"}
 FIELDS_OUT = {"completion_tokens", "output_tokens", "candidatesTokenCount"}
 FIELDS_TOTAL = {"total_tokens", "totalTokenCount"}
 _EVENT = b"data:"
+_COUNT = re.compile(
+    b'("(?:%s)"\\s*:\\s*)(\\d{1,12})' % "|".join(sorted(FIELDS_IN | FIELDS_OUT | FIELDS_TOTAL)).encode()
+)
 
 
 def with_usage(reply: WireReply, tokens_in: int, tokens_out: int) -> WireReply:
@@ -25,6 +30,15 @@ def with_usage(reply: WireReply, tokens_in: int, tokens_out: int) -> WireReply:
         return reply
     headers = {name: value for name, value in reply.headers.items() if name != "content-length"}
     return WireReply(reply.status, headers, body)
+
+
+def with_usage_scaled(reply: WireReply, factor: float) -> WireReply:
+    """`reply` with every count of tokens multiplied by `factor`, rounded to whole tokens."""
+    return replace(reply, body=_COUNT.sub(lambda found: _scaled(found, factor), reply.body))
+
+
+def _scaled(found: re.Match[bytes], factor: float) -> bytes:
+    return found[1] + str(round(int(found[2]) * factor)).encode()
 
 
 def _changed(body: bytes, tokens_in: int, tokens_out: int) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any
 
 from failover.adapters.wire import WireReply
 from failover.chaos.world.image import Image
+from failover.core.vocabulary import Target
 
 MESSAGES = {
     404: "The requested model does not exist or is no longer available.",
@@ -24,6 +25,7 @@ MESSAGES = {
     503: "The server is currently overloaded or not ready yet.",
     504: "Upstream timed out.",
     529: "Overloaded",
+    530: "error code: 1016",
 }
 
 
@@ -37,13 +39,19 @@ def _openai(status: int, message: str) -> Any:
 
 
 def _anthropic(status: int, message: str) -> Any:
-    kinds = {404: "not_found_error", 429: "rate_limit_error", 529: "overloaded_error"}
+    kinds = {
+        400: "invalid_request_error",
+        404: "not_found_error",
+        429: "rate_limit_error",
+        529: "overloaded_error",
+    }
     kind = kinds.get(status, "api_error")
     return {"type": "error", "error": {"type": kind, "message": message}}
 
 
 def _google(status: int, message: str) -> Any:
     names = {
+        400: "INVALID_ARGUMENT",
         404: "NOT_FOUND",
         429: "RESOURCE_EXHAUSTED",
         500: "INTERNAL",
@@ -75,6 +83,42 @@ BODIES: dict[str, Callable[[int, str], Any]] = {
     "bedrock": _bare,
 }
 """By provider; whoever is not listed answers in OpenAI's shape, as most compatible APIs do."""
+
+
+def dialect_of(target: Target) -> str:
+    """Whose words a target uses: litellm's name for its provider; the config may call it as it likes."""
+    prefix, slash, _ = target.model.partition("/")
+    return prefix if slash else target.provider
+
+
+def in_band_error(provider: str, status: int) -> bytes:
+    """The event with which a stream of `provider` says that it broke."""
+    content = json.dumps(BODIES.get(provider, _openai)(status, MESSAGES[status])).encode()
+    name = b"event: error\n" if provider == "anthropic" else b""
+    return name + b"data: " + content + b"\n\n"
+
+
+@cache
+def in_band_image(provider: str, status: int) -> Image:
+    """The same error as a whole reply, under a 200. The same arguments give the very same image."""
+    content = json.dumps(BODIES.get(provider, _openai)(status, MESSAGES[status])).encode()
+    reply = WireReply(200, {"content-type": "application/json"}, content)
+    return Image(f"injected {status} inside a 200", reply=reply)
+
+
+@cache
+def parameter_image(provider: str, parameter: str) -> Image:
+    """A 400 that says `parameter` is not taken any more. The same arguments give the very same image."""
+    message = f"Unsupported parameter: '{parameter}' is not supported with this model."
+    body = BODIES.get(provider, _openai)(400, message)
+    if "error" in body and "param" in body["error"]:
+        body["error"] |= {
+            "type": "invalid_request_error",
+            "param": parameter,
+            "code": "unsupported_parameter",
+        }
+    reply = WireReply(400, {"content-type": "application/json"}, json.dumps(body).encode())
+    return Image(f"injected 400 for {parameter}", reply=reply)
 
 
 @cache

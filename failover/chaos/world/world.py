@@ -4,76 +4,120 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from math import inf
+from typing import Protocol
 
-from failover.chaos.injections import Encounter, Injection
+from failover.chaos.injections import Encounter, Gate, Images, Injection
+from failover.chaos.scenario import START_EPOCH_S
+from failover.chaos.workload import TOKENS_OUT_NOMINAL, Asked, Shape
 from failover.chaos.world.chance import Chance
+from failover.chaos.world.fitted_latency import latency_model
 from failover.chaos.world.image import Exchange
-from failover.chaos.world.latency import latency_model
-from failover.chaos.world.repertoire import Successes
+from failover.chaos.world.latency import LatencyModel
+from failover.chaos.world.successes import Successes
 from failover.core.prices import DatedPrice, PriceBook
 from failover.core.vocabulary import Target
 
-START_EPOCH_S = 1_767_225_600.0
-"""Virtual time begins on 2026-01-01, 00:00 UTC: prices are looked up by date."""
+
+class Answers(Protocol):
+    """What targets can answer."""
+
+    def of(self, target: Target, shape: Shape, *, stream: bool) -> Successes:
+        """Every answer of `target` to requests of `shape`."""
+        ...
 
 
 class World:
-    """Answers what an attempt meets. `ask` counts how often this call asked this target, from 1."""
+    """Answers what an attempt meets. `ask` counts how often this call asked this target, from 1.
+
+    `latencies` are a scenario's own, by target; the others answer as quickly as was recorded of them.
+    """
 
     def __init__(
         self,
         chance: Chance,
         targets: Sequence[Target],
-        repertoire: Mapping[str, Successes],
+        answers: Answers,
         injections: Sequence[Injection],
         prices: PriceBook,
-        tokens_out: int,
+        start_epoch_s: float = START_EPOCH_S,
+        *,
+        latencies: Mapping[str, LatencyModel] | None = None,
     ) -> None:
         self.chance = chance
         self.injections = injections
-        self.prices = PriceBook({target.name: _priced(target, injections, prices) for target in targets})
-        self._repertoire = repertoire
-        self._tokens_out = tokens_out
-        self._hits: dict[str, list[tuple[int, Injection]]] = {
-            target.name: [
-                (index, injection)
-                for index, injection in enumerate(injections)
-                if injection.is_fault and injection.hits(target)
-            ]
-            for target in targets
+        self.start_epoch_s = start_epoch_s
+        self.prices = PriceBook(
+            {target.name: _priced(target, injections, prices, start_epoch_s) for target in targets}
+        )
+        told = latencies or {}
+        self._latencies = {
+            target.name: told.get(target.name) or latency_model(target.model) for target in targets
         }
+        self._answers = answers
+        self._known: dict[tuple[str, Shape, bool], Successes] = {}
+        self._images = Images()
+        self._hits: dict[str, list[tuple[int, Injection]]] = {target.name: [] for target in targets}
+        self._gates: dict[str, list[Gate]] = {target.name: [] for target in targets}
+        for index, injection in enumerate(injections):
+            gate = injection.gate()
+            for target in targets if injection.is_fault else ():
+                if injection.hits(target):
+                    self._hits[target.name].append((index, injection))
+                    self._gates[target.name] += [gate] if gate is not None else []
 
-    def exchange(self, target: Target, request: str, ask: int, at_s: float, *, stream: bool) -> Exchange:
-        """The image and timing of one attempt that is sent at `at_s`."""
-        exchange = self._undisturbed(target, request, ask)
-        for index, injection in self._hits[target.name]:
-            share = injection.share_at(at_s)
-            if share >= 1.0 or (
-                share > 0.0 and self.chance.uniform("share", index, target.name, request, ask) < share
-            ):
-                exchange = injection.change(exchange, Encounter(target, stream))
+    def meet(self, target: Target, asked: Asked, ask: int, at_s: float, *, stream: bool) -> Exchange:
+        """What one attempt that is really sent at `at_s` meets: the exchange, if there is room for it."""
+        exchange = self.exchange(target, asked, ask, at_s, stream=stream)
+        for gate in self._gates[target.name]:
+            exchange = gate.passed(exchange, Encounter(target, asked, stream, self._images), at_s)
         return exchange
 
-    def _undisturbed(self, target: Target, request: str, ask: int) -> Exchange:
-        answers = self._repertoire[target.name].answers
+    def exchange(self, target: Target, asked: Asked, ask: int, at_s: float, *, stream: bool) -> Exchange:
+        """The image and timing of one attempt that is sent at `at_s`, whoever else is there."""
+        exchange = self._undisturbed(target, asked, ask, stream=stream)
+        for index, injection in self._hits[target.name]:
+            share = injection.share_at(at_s)
+            if share >= 1.0 or (share > 0.0 and self._drawn(index, injection, target, asked, ask) < share):
+                draws = partial(self._draw, index, target.name, asked.request.id, ask)
+                met = Encounter(target, asked, stream, self._images, at_s, ask, draws)
+                exchange = injection.change(exchange, met)
+        return exchange
+
+    def _drawn(self, index: int, injection: Injection, target: Target, asked: Asked, ask: int) -> float:
+        return self.chance.uniform("share", index, *injection.stuck_to(target, asked, ask))
+
+    def _draw(self, index: int, target: str, request: str, ask: int, what: str) -> float:
+        return self.chance.uniform(what, index, target, request, ask)
+
+    def _undisturbed(self, target: Target, asked: Asked, ask: int, *, stream: bool) -> Exchange:
+        shape, request = asked.shape, asked.request.id
+        known = self._known.get((target.name, shape, stream))
+        if known is None:
+            known = self._answers.of(target, shape, stream=stream)
+            self._known[target.name, shape, stream] = known
+        answers = known.answers
         key = (target.name, request, ask)
         which = int(self.chance.uniform("answer", *key) * len(answers)) if len(answers) > 1 else 0
         answer = answers[which]
         if answer.timing is not None and answer.timing.total_s is not None:
             first_byte_s, total_s = answer.timing.first_byte_s, answer.timing.total_s
             return Exchange(answer.image, total_s if first_byte_s is None else first_byte_s, total_s)
-        first_token_s, total_s = latency_model(target.model).draw(self.chance, self._tokens_out, *key)
+        tokens_out = TOKENS_OUT_NOMINAL if shape.tokens_out is None else shape.tokens_out
+        first_token_s, total_s = self._latencies[target.name].draw(self.chance, tokens_out, *key)
         return Exchange(answer.image, first_token_s, total_s)
 
 
-def _priced(target: Target, injections: Sequence[Injection], prices: PriceBook) -> tuple[DatedPrice, ...]:
+def _priced(
+    target: Target, injections: Sequence[Injection], prices: PriceBook, start_epoch_s: float
+) -> tuple[DatedPrice, ...]:
     """The target's prices with the price changes woven in: one dated price for each stretch of time."""
     changes = [
-        (START_EPOCH_S + injection.at_s, START_EPOCH_S + injection.ends_s, injection)
+        (start_epoch_s + injection.at_s, start_epoch_s + injection.ends_s, injection)
         for injection in injections
-        if not injection.is_fault and injection.hits(target)
+        if injection.changes_prices and injection.hits(target)
     ]
     # Compared as wall time throughout: a drill's time is finer, and would not come back the same.
     marks = {at_s for begins_s, ends_s, _ in changes for at_s in (begins_s, ends_s)}
@@ -82,7 +126,7 @@ def _priced(target: Target, injections: Sequence[Injection], prices: PriceBook) 
     edges = sorted(marks - {inf})
     woven = []
     for since_s, until_s in pairwise([None, *edges, None]):
-        as_of_s = START_EPOCH_S if not edges else edges[0] - 1.0 if since_s is None else since_s
+        as_of_s = start_epoch_s if not edges else edges[0] - 1.0 if since_s is None else since_s
         price = prices.in_force(target.name, as_of_s)
         if price is not None:
             for begins_s, ends_s, change in changes:

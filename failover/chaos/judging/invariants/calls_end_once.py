@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from failover.chaos.judging.invariants.base import NONE, Invariant
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.events import AttemptStarted, CallEnded, CallStarted
-from failover.core.vocabulary import Route
 
 
 class CallsEndOnce(Invariant):
@@ -13,8 +13,8 @@ class CallsEndOnce(Invariant):
 
     name = "calls_end_once"
 
-    def __init__(self, scenario: Scenario, route: Route) -> None:
-        super().__init__(scenario, route)
+    def __init__(self, scenario: Scenario, routes: Routes) -> None:
+        super().__init__(scenario, routes)
         self._open: dict[str, float] = {}
 
     def call_started(self, event: CallStarted) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from failover.chaos.judging.invariants.base import NONE, Invariant
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.events import AttemptEnded, CallEnded, PriceInForce
 from failover.core.prices import DatedPrice
-from failover.core.vocabulary import Route
 
 
 class ChargesExact(Invariant):
@@ -14,8 +14,8 @@ class ChargesExact(Invariant):
 
     name = "charges_exact"
 
-    def __init__(self, scenario: Scenario, route: Route) -> None:
-        super().__init__(scenario, route)
+    def __init__(self, scenario: Scenario, routes: Routes) -> None:
+        super().__init__(scenario, routes)
         self._prices: dict[str, DatedPrice] = {}
         self._spent: dict[str, int | None] = {}
 

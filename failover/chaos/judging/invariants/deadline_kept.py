@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import inf
 
 from failover.chaos.judging.invariants.base import NONE, Invariant
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.events import AttemptStarted, CallEnded, CallStarted, WaitStarted
-from failover.core.vocabulary import Route
 
 ROUNDING_S = 0.001
 """Virtual times are rounded to microseconds, so that a time limit may end a hair late."""
@@ -18,8 +18,8 @@ class DeadlineKept(Invariant):
 
     name = "deadline_kept"
 
-    def __init__(self, scenario: Scenario, route: Route) -> None:
-        super().__init__(scenario, route)
+    def __init__(self, scenario: Scenario, routes: Routes) -> None:
+        super().__init__(scenario, routes)
         self._deadlines: dict[str, float] = {}
 
     def call_started(self, event: CallStarted) -> None:

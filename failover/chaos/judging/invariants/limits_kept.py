@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 
 from failover.chaos.judging.invariants.base import Invariant
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.events import AttemptEnded, AttemptStarted
-from failover.core.vocabulary import Route
 
 MINUTE_S = 60.0
 ROUNDING_S = 1e-6
@@ -34,11 +34,11 @@ class LimitsKept(Invariant):
 
     name = "limits_kept"
 
-    def __init__(self, scenario: Scenario, route: Route) -> None:
-        super().__init__(scenario, route)
+    def __init__(self, scenario: Scenario, routes: Routes) -> None:
+        super().__init__(scenario, routes)
         self._sends = {
             target.name: _Sends(target.requests_per_minute, target.concurrency)
-            for target in route.targets()
+            for target in routes.targets()
             if target.requests_per_minute is not None or target.concurrency is not None
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from failover.chaos.judging.invariants.base import NONE, Invariant
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.breaker import CLOSED, HALF_OPEN, OPEN
 from failover.core.breaker_storage import LAST_RESORT_AFTER_S
@@ -10,11 +11,15 @@ from failover.core.events import (
     AttemptEnded,
     AttemptStarted,
     BreakerChanged,
+    CallStarted,
     CooldownStarted,
     FateShared,
+    FirstTokenReceived,
     TargetRetired,
 )
-from failover.core.vocabulary import Route
+from failover.core.substitution import BARRING
+from failover.core.target_state import TRIAL_S
+from failover.core.vocabulary import Outcome
 
 ROUNDING_S = 1e-6
 """Virtual times are whole microseconds."""
@@ -23,20 +28,34 @@ ROUNDING_S = 1e-6
 class OpenBreakerRespected(Invariant):
     """At most `policy.breaker.probes` probes run at once, and no breaker half-opens before its time.
 
-    Its time is the end of its open time; while every target of the route is away, it is a moment after
+    Its time is the end of its open time; while every target of a route is away, it is a moment after
     it opened. Every change of state begins a new generation: a probe of an older one counts no more.
     """
 
     name = "open_breaker_respected"
 
-    def __init__(self, scenario: Scenario, route: Route) -> None:
-        super().__init__(scenario, route)
+    def __init__(self, scenario: Scenario, routes: Routes) -> None:
+        super().__init__(scenario, routes)
         self._states: dict[str, str] = {}
         self._until_s: dict[str, float] = {}
         self._opened_s: dict[str, float] = {}
         self._cooling_until_s: dict[str, float] = {}
+        self._unanswered: set[str] = set()
+        self._trials: dict[str, set[tuple[str, int]]] = {}
+        self._trial_since_s: dict[str, float] = {}
         self._retired: set[str] = set()
+        self._unable: frozenset[str] = frozenset()
         self._probes: dict[str, set[tuple[str, int]]] = {}
+        self._names = [{target.name for target in route.targets()} for route in routes.called]
+        self._probes_max = {
+            target.name: routes.learning_policy(target.name).breaker.probes for target in routes.targets()
+        }
+
+    def call_started(self, event: CallStarted) -> None:
+        """Who can never do the job is nobody's last resort. All requests of a drill ask for the same."""
+        if event.passed_over or self._unable:
+            barred = (target for target, reason in event.passed_over if reason in BARRING)
+            self._unable = frozenset(barred)
 
     def breaker_changed(self, event: BreakerChanged) -> None:
         """Follow the state, and when an open breaker may be probed."""
@@ -52,6 +71,7 @@ class OpenBreakerRespected(Invariant):
 
     def cooldown_started(self, event: CooldownStarted) -> None:
         """Who cools down is away, whatever its breaker says."""
+        self._unanswered.update(event.targets)
         for target in event.targets:
             self._cooling_until_s[target] = max(event.until_s, self._cooling_until_s.get(target, 0.0))
 
@@ -66,16 +86,30 @@ class OpenBreakerRespected(Invariant):
         self._retired.add(event.target)
 
     def _is_last_resort(self, asked: str, at_s: float) -> bool:
-        away = all(self._is_away(target.name, at_s) for target in self.route.targets())
+        away = any(
+            all(self._is_away(name, at_s) for name in names) for names in self._names if asked in names
+        )
         return away and at_s - self._opened_s[asked] >= LAST_RESORT_AFTER_S - ROUNDING_S
 
     def _is_away(self, target: str, at_s: float) -> bool:
+        if target in self._unable:
+            return True
         not_closed = self._states.get(target, CLOSED) != CLOSED
-        return not_closed or target in self._retired or at_s < self._cooling_until_s.get(target, 0.0)
+        cooling = at_s < self._cooling_until_s.get(target, 0.0)
+        return not_closed or cooling or target in self._retired or self._is_on_trial(target, at_s)
+
+    def _is_on_trial(self, target: str, at_s: float) -> bool:
+        """After a cooldown one attempt at a time is made, until the first answer: who else asks, waits."""
+        if target not in self._unanswered or not self._trials.get(target):
+            return False
+        return at_s < self._trial_since_s[target] + TRIAL_S + ROUNDING_S
 
     def attempt_started(self, event: AttemptStarted) -> None:
         """May anything be sent there now?"""
         self.checked += 1
+        if event.target in self._unanswered:
+            self._trials.setdefault(event.target, set()).add((event.call, event.attempt))
+            self._trial_since_s[event.target] = event.at_s
         state = self._states.get(event.target, CLOSED)
         if state == CLOSED:
             return
@@ -91,13 +125,22 @@ class OpenBreakerRespected(Invariant):
     def _probe(self, event: AttemptStarted) -> None:
         running = self._probes[event.target]
         running.add((event.call, event.attempt))
-        most = self.route.policy.breaker.probes
+        most = self._probes_max[event.target]
         if len(running) > most:
             what = f"attempt {event.attempt} makes {len(running)} probes at once, {most} may run"
             self.violated(event.at_s, event.call, event.target, what)
 
+    def first_token_received(self, event: FirstTokenReceived) -> None:
+        """Whoever speaks to a trial does not refuse."""
+        trials = self._trials.get(event.target)
+        if trials and (event.call, event.attempt) in trials:
+            trials.discard((event.call, event.attempt))
+            self._unanswered.discard(event.target)
+
     def attempt_ended(self, event: AttemptEnded) -> None:
         """A probe that ended makes room for the next."""
-        running = self._probes.get(event.target)
-        if running:
-            running.discard((event.call, event.attempt))
+        for attempts in (self._probes.get(event.target), self._trials.get(event.target)):
+            if attempts:
+                attempts.discard((event.call, event.attempt))
+        if event.outcome is Outcome.SUCCESS:
+            self._unanswered.discard(event.target)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from failover.chaos.judging.invariants.base import Invariant
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.events import AttemptEnded, AttemptStarted
-from failover.core.vocabulary import Route
 
 
 class PermitsSettled(Invariant):
@@ -13,8 +13,8 @@ class PermitsSettled(Invariant):
 
     name = "permits_settled"
 
-    def __init__(self, scenario: Scenario, route: Route) -> None:
-        super().__init__(scenario, route)
+    def __init__(self, scenario: Scenario, routes: Routes) -> None:
+        super().__init__(scenario, routes)
         self._open: dict[tuple[str, int], AttemptStarted] = {}
 
     def attempt_started(self, event: AttemptStarted) -> None:

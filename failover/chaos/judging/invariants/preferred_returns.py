@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from failover.chaos.judging.invariants.base import NONE, Invariant
-from failover.chaos.judging.recovery import Recovery
+from failover.chaos.judging.recovery import Recoveries, Recovery
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.events import (
     BreakerChanged,
@@ -30,24 +31,27 @@ class PreferredReturns(Invariant):
 
     name = "preferred_returns"
 
-    def __init__(self, scenario: Scenario, route: Route) -> None:
-        super().__init__(scenario, route)
-        self._recovery = Recovery(scenario, route)
-        self._deadline_s = scenario.workload.deadline_s or route.policy.deadline_s
+    def __init__(self, scenario: Scenario, routes: Routes) -> None:
+        super().__init__(scenario, routes)
+        self._recoveries = Recoveries(scenario, routes)
+        self._deadline_s = scenario.workload.deadline_s or routes.deadline_max_s()
+        self._faults = {index for index, each in enumerate(scenario.injections) if each.is_fault}
         self._hurt: set[int] = set()
+        self._ended_s: float | None = None
         self._retired: set[str] = set()
         self._away_until_s: dict[str, float] = {}
-        self.call_started = self._recovery.call_started
-        self.call_ended = self._recovery.call_ended
+        self.call_started = self._recoveries.call_started
+        self.call_ended = self._recoveries.call_ended
 
     def injection_started(self, event: InjectionStarted) -> None:
         """It goes on until it ends."""
-        self._recovery.injection_started(event)
+        self._recoveries.injection_started(event)
         self._hurt.add(event.index)
 
     def injection_ended(self, event: InjectionEnded) -> None:
         """One fault less."""
-        self._recovery.injection_ended(event)
+        self._recoveries.injection_ended(event)
+        self._ended_s = next(iter(self._recoveries.by_route.values())).ended_s
         self._hurt.discard(event.index)
 
     def breaker_changed(self, event: BreakerChanged) -> None:
@@ -64,34 +68,37 @@ class PreferredReturns(Invariant):
         self._retired.add(event.target)
 
     def _away(self, at_s: float, target: str, until_s: float) -> None:
-        ended_s = self._recovery.ended_s
+        ended_s = self._ended_s
+        in_a_fault = not self._faults.isdisjoint(self._hurt)
         # Attempts that met the fault end within a deadline after it; what comes later is no aftermath.
-        if ended_s is None or at_s <= ended_s + self._deadline_s:
+        if in_a_fault or ended_s is None or at_s <= ended_s + self._deadline_s:
             self._away_until_s[target] = max(until_s, self._away_until_s.get(target, 0.0))
 
     def at_end(self, now: float) -> None:
-        """Did it return?"""
-        preferred, ended_s = self._recovery.preferred, self._recovery.ended_s
-        if preferred is None or ended_s is None or not self._can_be_judged(preferred, ended_s):
-            return
-        self.checked = 1
-        by_order = self.route.strategy == "priority"
-        returned_s = self._recovery.returned_s if by_order else self._recovery.tier_returned_s
-        if returned_s is None:
-            what = f"was preferred, and never served again after the last fault ended at {ended_s:g} s"
-            self.violated(now, NONE, preferred, what)
+        """Did it return, on every route?"""
+        for route in self.routes.called:
+            recovery = self._recoveries.by_route[route.name]
+            preferred, ended_s = recovery.preferred, recovery.ended_s
+            if preferred is None or ended_s is None or not self._can_be_judged(route, preferred, recovery):
+                continue
+            self.checked += 1
+            by_order = route.strategy == "priority"
+            returned_s = recovery.returned_s if by_order else recovery.tier_returned_s
+            if returned_s is None:
+                what = f"was preferred on route {route.name}, and never served again after the last fault"
+                self.violated(now, NONE, preferred, f"{what} ended at {ended_s:g} s")
 
-    def _can_be_judged(self, preferred: str, ended_s: float) -> bool:
-        room_s = max(ROOM_S, self.route.policy.breaker.open_max_s)
-        since_s = max(ended_s, self._away_until_s.get(preferred, 0.0))
+    def _can_be_judged(self, route: Route, preferred: str, recovery: Recovery) -> bool:
+        room_s = max(ROOM_S, self.routes.learning_policy(preferred).breaker.open_max_s)
+        since_s = max(recovery.ended_s or 0.0, self._away_until_s.get(preferred, 0.0))
         return (
             self.scenario.workload.for_s - since_s >= room_s
-            and self._recovery.requests_after >= self.scenario.steady_state.requests_min
+            and recovery.requests_after >= self.scenario.steady_state.requests_min
             and preferred not in self._retired
-            and not self._is_hurt(preferred)
+            and not self._is_hurt(route, preferred)
         )
 
-    def _is_hurt(self, preferred: str) -> bool:
-        target = next(each for each in self.route.targets() if each.name == preferred)
+    def _is_hurt(self, route: Route, preferred: str) -> bool:
+        target = next(each for each in route.targets() if each.name == preferred)
         faults = (self.scenario.injections[index] for index in self._hurt)
         return any(fault.is_fault and fault.hits(target) for fault in faults)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from failover.chaos.judging.invariants.base import Invariant
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.events import AttemptStarted, TargetRetired
-from failover.core.vocabulary import Route
 
 
 class RetiredLeftAlone(Invariant):
@@ -13,8 +13,8 @@ class RetiredLeftAlone(Invariant):
 
     name = "retired_left_alone"
 
-    def __init__(self, scenario: Scenario, route: Route) -> None:
-        super().__init__(scenario, route)
+    def __init__(self, scenario: Scenario, routes: Routes) -> None:
+        super().__init__(scenario, routes)
         self._retired_s: dict[str, float] = {}
 
     def target_retired(self, event: TargetRetired) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from failover.chaos.judging.invariants.base import Invariant
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.events import AttemptEnded, AttemptStarted, CallEnded, CooldownStarted
-from failover.core.vocabulary import Route
 
 ROUNDING_S = 1e-6
 
@@ -15,8 +15,8 @@ class RetryAfterHonoured(Invariant):
 
     name = "retry_after_honoured"
 
-    def __init__(self, scenario: Scenario, route: Route) -> None:
-        super().__init__(scenario, route)
+    def __init__(self, scenario: Scenario, routes: Routes) -> None:
+        super().__init__(scenario, routes)
         self._until_s: dict[str, float] = {}
         self._hints: dict[str, dict[str, float]] = {}
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from failover.chaos.judging.invariants.base import Invariant
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.asked import MAY_MEAN_THE_PREFILL
-from failover.core.events import AttemptEnded, AttemptStarted, CallEnded
+from failover.core.events import AttemptEnded, AttemptStarted, CallEnded, CallStarted
 from failover.core.failures import DISPOSITIONS, FailureKind, SameTarget
 from failover.core.policy import StreamRecovery
-from failover.core.vocabulary import Route
 
 ASKS_MAX = 2
 
@@ -27,13 +27,18 @@ class RetryAllowed(Invariant):
 
     name = "retry_allowed"
 
-    def __init__(self, scenario: Scenario, route: Route) -> None:
-        super().__init__(scenario, route)
+    def __init__(self, scenario: Scenario, routes: Routes) -> None:
+        super().__init__(scenario, routes)
         self._calls: dict[str, dict[str, _Asked]] = {}
-        # What was asked to go on with a broken stream may refuse that, and be asked from the beginning.
-        self._excused = (
-            MAY_MEAN_THE_PREFILL if route.policy.stream_recovery is StreamRecovery.RESUME else frozenset()
-        )
+        self._resuming = {
+            route.name for route in routes.called if route.policy.stream_recovery is StreamRecovery.RESUME
+        }
+        self._resumed: set[str] = set()
+
+    def call_started(self, event: CallStarted) -> None:
+        """May it go on where a stream broke?"""
+        if event.route in self._resuming:
+            self._resumed.add(event.call)
 
     def attempt_started(self, event: AttemptStarted) -> None:
         """Was this target asked in this call before?"""
@@ -46,7 +51,9 @@ class RetryAllowed(Invariant):
             call[event.target] = _Asked()
             return
         self.checked += 1
-        objection = _objection(asked, self._excused)
+        # What was asked to go on with a broken stream may refuse that, and be asked from the beginning.
+        excused = MAY_MEAN_THE_PREFILL if event.call in self._resumed else frozenset()
+        objection = _objection(asked, excused)
         if objection:
             what = f"attempt {event.attempt} asks again {objection}"
             self.violated(event.at_s, event.call, event.target, what)
@@ -63,6 +70,7 @@ class RetryAllowed(Invariant):
     def call_ended(self, event: CallEnded) -> None:
         """Its story is over."""
         self._calls.pop(event.call, None)
+        self._resumed.discard(event.call)
 
 
 def _objection(asked: _Asked, excused: frozenset[FailureKind]) -> str:

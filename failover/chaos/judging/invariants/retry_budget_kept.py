@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from failover.chaos.judging.invariants.base import Invariant
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.budget import BURST_MIN, BURST_S
 from failover.core.events import AttemptStarted, CallEnded, CallStarted
-from failover.core.vocabulary import AttemptCause, Route
+from failover.core.policy import RetryBudgetPolicy
+from failover.core.vocabulary import AttemptCause
 
 ROUNDING = 1e-6
 
@@ -14,12 +16,30 @@ FIRST, FALLBACK = AttemptCause.FIRST, AttemptCause.FALLBACK
 LAST_RESORT = AttemptCause.LAST_RESORT
 
 
+class _Bucket:
+    """What a route may spend on extra attempts, filled by its requests and by time."""
+
+    __slots__ = ("_burst", "_filled_s", "_floor_per_s", "left", "share")
+
+    def __init__(self, policy: RetryBudgetPolicy) -> None:
+        self.share = policy.share
+        self._floor_per_s = policy.floor_per_s
+        self._burst = self.left = BURST_MIN + policy.floor_per_s * BURST_S
+        self._filled_s = 0.0
+
+    def fill(self, at_s: float, paid: float) -> None:
+        gained = (at_s - self._filled_s) * self._floor_per_s + paid
+        self.left = min(self._burst, self.left + gained)
+        self._filled_s = at_s
+
+
 class _Tried:
     """Which (provider, region) a call has asked, and whether it had its free fallback."""
 
-    __slots__ = ("domains", "free_used")
+    __slots__ = ("bucket", "domains", "free_used")
 
-    def __init__(self) -> None:
+    def __init__(self, bucket: _Bucket) -> None:
+        self.bucket = bucket
         self.domains: set[tuple[str, str]] = set()
         self.free_used = False
 
@@ -33,35 +53,33 @@ class RetryBudgetKept(Invariant):
 
     name = "retry_budget_kept"
 
-    def __init__(self, scenario: Scenario, route: Route) -> None:
-        super().__init__(scenario, route)
-        policy = route.policy.retry_budget
-        self._share = policy.share
-        self._floor_per_s = policy.floor_per_s
-        self._burst = BURST_MIN + policy.floor_per_s * BURST_S
-        self._left = self._burst
-        self._filled_s = 0.0
-        self._domains = {target.name: (target.provider, target.region) for target in route.targets()}
+    def __init__(self, scenario: Scenario, routes: Routes) -> None:
+        super().__init__(scenario, routes)
+        self._buckets = {route.name: _Bucket(route.policy.retry_budget) for route in routes.called}
+        self._domains = {target.name: (target.provider, target.region) for target in routes.targets()}
         self._calls: dict[str, _Tried] = {}
 
     def call_started(self, event: CallStarted) -> None:
         """A request pays its share."""
-        self._fill(event.at_s, self._share)
+        bucket = self._buckets[event.route]
+        bucket.fill(event.at_s, bucket.share)
+        self._calls[event.call] = _Tried(bucket)
 
     def attempt_started(self, event: AttemptStarted) -> None:
         """Is it extra, and is it paid for?"""
         tried = self._calls.get(event.call)
         if tried is None:
-            tried = self._calls[event.call] = _Tried()
+            return  # `calls_end_once` says that this call never started
         domain = self._domains.get(event.target, ("", event.target))
         if self._is_extra(event.cause, tried, domain):
             self.checked += 1
-            self._fill(event.at_s, 0.0)
-            self._left -= 1.0
-            if self._left < -ROUNDING:
+            bucket = tried.bucket
+            bucket.fill(event.at_s, 0.0)
+            bucket.left -= 1.0
+            if bucket.left < -ROUNDING:
                 what = f"attempt {event.attempt} ({event.cause}) is beyond the retry budget"
                 self.violated(event.at_s, event.call, event.target, what)
-                self._left = 0.0
+                bucket.left = 0.0
         tried.domains.add(domain)
 
     def call_ended(self, event: CallEnded) -> None:
@@ -75,8 +93,3 @@ class RetryBudgetKept(Invariant):
             tried.free_used = True
             return False
         return True
-
-    def _fill(self, at_s: float, paid: float) -> None:
-        gained = (at_s - self._filled_s) * self._floor_per_s + paid
-        self._left = min(self._burst, self._left + gained)
-        self._filled_s = at_s

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from failover.chaos.judging.invariants.base import Invariant
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.events import AttemptEnded, CallEnded
 from failover.core.failures import FailureKind
-from failover.core.vocabulary import Outcome, Route
+from failover.core.vocabulary import Outcome
 
 SUCCESS = Outcome.SUCCESS
 BROKEN = (FailureKind.TRUNCATED_STREAM, FailureKind.MALFORMED_REPLY)
@@ -17,8 +18,8 @@ class TruncatedNeverServed(Invariant):
 
     name = "truncated_never_served"
 
-    def __init__(self, scenario: Scenario, route: Route) -> None:
-        super().__init__(scenario, route)
+    def __init__(self, scenario: Scenario, routes: Routes) -> None:
+        super().__init__(scenario, routes)
         self._whole: dict[str, str] = {}
         self._broken: dict[str, tuple[str, FailureKind]] = {}
 

@@ -1,0 +1,81 @@
+"""A scenario's workload, as its file words it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import Field, model_validator
+
+from failover.chaos.arrivals import AnyArrivals, Poisson, Trace
+from failover.chaos.sizes import AnyTokens
+from failover.core.vocabulary import Operation
+from failover.documents import Section
+
+FOR_MAX_S = 3600.0 * 24.0 * 366.0
+"""A year: who wants more means something else."""
+
+
+class Kind(Section):
+    """What a request is: which route and operation it asks for, how large, for whom.
+
+    Without a `route` every route of the config is called alike. `tokens_in` and `tokens_out` set the sizes
+    of requests and replies; left out, the recorded ones count. `stream` asks for streamed replies.
+    `tenants` is how many customers share the requests.
+    """
+
+    route: str | None = None
+    operation: Operation = Operation.COMPLETION
+    tokens_in: AnyTokens | None = None
+    tokens_out: AnyTokens | None = None
+    stream: bool = False
+    deadline_s: float | None = Field(default=None, gt=0.0)
+    tenants: int | None = Field(default=None, ge=1)
+
+
+class Part(Kind):
+    """A part of the requests, of its own kind; what it leaves out is as of the whole workload."""
+
+    share: float = Field(default=1.0, gt=0.0)
+
+
+class Workload(Kind):
+    """Which requests arrive when: `rate_per_s` of them for `for_s` seconds of virtual time.
+
+    A trace has a rate of its own. `mix` has requests of several kinds, drawn in proportion to their shares.
+    """
+
+    rate_per_s: float | None = Field(default=None, gt=0.0, le=10_000.0)
+    for_s: float = Field(gt=0.0, le=FOR_MAX_S)
+    arrivals: AnyArrivals = Poisson()
+    mix: tuple[Part, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_rate(self) -> Workload:
+        is_trace = isinstance(self.arrivals, Trace)
+        if is_trace and self.rate_per_s is not None:
+            raise ValueError("plays a trace, which has a rate of its own: leave out rate_per_s")
+        if not is_trace and self.rate_per_s is None:
+            raise ValueError("says how many requests come: rate_per_s is missing")
+        return self
+
+    def kinds(self) -> set[tuple[Operation, bool]]:
+        """The operations that are asked for, each with whether its reply is streamed."""
+        return {(part.operation, part.stream) for part in self.parts()}
+
+    def on(self, routes: Sequence[str]) -> Workload:
+        """The same workload, with those of its requests that name no route spread evenly over `routes`."""
+        mix = tuple(
+            part.model_copy(update={"route": route, "share": part.share / len(routes)})
+            for part in self.parts()
+            for route in ([part.route] if part.route else routes)
+        )
+        return self.model_copy(update={"mix": mix})
+
+    def parts(self) -> tuple[Part, ...]:
+        """The kinds of requests, each complete; one of all requests where there is no mix."""
+        ours = {name: getattr(self, name) for name in Kind.model_fields}
+        parts = self.mix or (Part(),)
+        return tuple(
+            part.model_copy(update={name: ours[name] for name in ours if name not in part.model_fields_set})
+            for part in parts
+        )

@@ -1,0 +1,107 @@
+"""Answers spoilt in the shape of their dialect: filtered, emptied, cut, or broken off by an error.
+
+Whole replies are one JSON document, streams are events; what is in neither shape stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from math import ceil
+from typing import Any
+
+from failover.adapters.wire import WireReply
+from failover.chaos.world.events import events_of
+
+_FINISHED = re.compile(rb'("(?:finish_reason|stop_reason|finishReason)"\s*:\s*")(\w+)(")')
+_FILTERED = {b"finish_reason": b"content_filter", b"stop_reason": b"refusal", b"finishReason": b"SAFETY"}
+_DATA = b"data:"
+
+
+def filtered(reply: WireReply) -> WireReply:
+    """The same answer, ended by the provider's content filter: its own finish reason, and a 200."""
+    return replace(reply, body=_FINISHED.sub(_as_filtered, reply.body))
+
+
+def _as_filtered(found: re.Match[bytes]) -> bytes:
+    word = next(word for key, word in _FILTERED.items() if key in found[1])
+    return found[1] + word + found[3]
+
+
+def emptied(reply: WireReply) -> WireReply:
+    """The same answer with nothing in it: well formed, finished, and without a word."""
+    return _rewritten(reply, _without_words)
+
+
+def _without_words(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_words(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    spared = {name: _without_words(each) for name, each in value.items()}
+    for name in ("text", "thinking", "content", "reasoning_content"):
+        if isinstance(spared.get(name), str):
+            spared[name] = ""
+    if isinstance(spared.get("parts"), list):
+        spared["parts"] = []
+    if isinstance(spared.get("content"), list) and "stop_reason" in spared:
+        spared["content"] = []
+    return spared
+
+
+def without_choices(reply: WireReply) -> WireReply:
+    """The same reply with nothing to choose from: no choice, no candidate, no block of content."""
+    return _rewritten(reply, _without_choices)
+
+
+def _without_choices(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    spared = {name: _without_choices(each) for name, each in value.items()}
+    for name in ("choices", "candidates", "content", "output"):
+        if isinstance(spared.get(name), list):
+            spared[name] = []
+    return spared
+
+
+def _rewritten(reply: WireReply, change: Callable[[Any], Any]) -> WireReply:
+    lines = [reply.body] if reply.body.lstrip().startswith((b"{", b"[")) else reply.body.split(b"\n")
+    return replace(reply, body=b"\n".join(_changed(line, change) for line in lines))
+
+
+def _changed(line: bytes, change: Callable[[Any], Any]) -> bytes:
+    prefix = _DATA + b" " if line.startswith(_DATA) else b""
+    try:
+        return prefix + json.dumps(change(json.loads(line.removeprefix(_DATA)))).encode()
+    except ValueError:
+        return line
+
+
+def cut(reply: WireReply, share: float) -> WireReply:
+    """The first `share` of the events of a stream; nothing says that more was to come."""
+    events = events_of(reply.body)
+    return replace(reply, body=b"".join(events[: _kept(events, share)]))
+
+
+def broken_off(reply: WireReply, share: float, error: bytes) -> WireReply:
+    """The first `share` of the events of a stream, and then an event that says what went wrong."""
+    events = events_of(reply.body)
+    return replace(reply, body=b"".join((*events[: _kept(events, share)], error)))
+
+
+def _kept(events: tuple[bytes, ...], share: float) -> int:
+    return min(max(0, len(events) - 1), ceil(len(events) * share))
+
+
+def garbled(reply: WireReply) -> WireReply:
+    """Half of the JSON of a reply; of a stream, half of that of the event in its middle."""
+    events = list(events_of(reply.body))
+    if not events:
+        return reply
+    middle = len(events) // 2
+    event = events[middle].rstrip(b"\r\n")
+    ending = events[middle][len(event) :]
+    events[middle] = event[: len(event) // 2] + ending
+    return replace(reply, body=b"".join(events))

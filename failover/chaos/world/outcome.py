@@ -1,0 +1,92 @@
+"""What a client observes of an image: found out once, since the same image always means the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+from failover.chaos.world.image import Exchange
+from failover.core.failures import Failure, Phase
+from failover.core.vocabulary import Limits, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a stream goes: its body comes in `events`, counted from 0, and then closes.
+
+    `pieces` are the events with which the client had a piece of the answer, from the first token on;
+    empty: there was none. `ended` is the one with which it knew the end. What is known at the first token:
+    `held` (it is part of a tool call), `doubts`, `usage`. `resumable`: all that the caller has is text.
+    """
+
+    events: int
+    pieces: tuple[int, ...]
+    ended: int
+    held: bool = False
+    doubts: tuple[Failure, ...] = ()
+    usage: Usage | None = None
+    resumable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an attempt comes to: tokens and doubts of a success, or the failure. Streamed: its course."""
+
+    failure: Failure | None = None
+    usage: Usage | None = None
+    doubts: tuple[Failure, ...] = ()
+    course: Course | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When the events of a stream come, in seconds from its send.
+
+    All up to the `first` token come at `first_token_s`; the others evenly, after the pause that the
+    exchange may make.
+    """
+
+    first: int
+    first_token_s: float
+    rest_from_s: float
+    step_s: float
+
+    def at_s(self, event: int) -> float:
+        """When `event` comes."""
+        if event <= self.first:
+            return self.first_token_s
+        return self.rest_from_s + (event - self.first) * self.step_s
+
+
+def pace(exchange: Exchange, course: Course) -> Pace:
+    """The times of a stream's events.
+
+    Where there is no answer in it, all come at once; what comes in one event comes when the answer is ready.
+    """
+    if not course.pieces:
+        return Pace(course.events, exchange.first_token_s, exchange.first_token_s, 0.0)
+    first = course.pieces[0]
+    rest = course.events - 1 - first
+    if not rest:
+        return Pace(course.events, exchange.total_s, exchange.total_s, 0.0)
+    from_s = exchange.first_token_s + exchange.pause_s
+    step_s = (exchange.total_s - from_s) / rest if from_s < inf else 0.0
+    return Pace(first, exchange.first_token_s, from_s, step_s)
+
+
+def late_s(paced: Pace, course: Course, limits: Limits) -> tuple[float, Phase] | None:
+    """When a limit ends a stream that has begun, and which; None: it comes to its own end in time.
+
+    Nobody waits longer than `idle_s` for a piece, nor than `total_s` for all.
+    """
+    before_s, ended_s = paced.first_token_s, paced.at_s(course.ended)
+    if ended_s - before_s >= limits.idle_s:
+        for event in (*course.pieces[1:], course.ended):
+            at_s = paced.at_s(event)
+            if before_s >= limits.total_s:
+                break
+            if at_s - before_s >= limits.idle_s:
+                late = before_s + limits.idle_s
+                return (late, Phase.IDLE) if late <= limits.total_s else (limits.total_s, Phase.TOTAL)
+            before_s = at_s
+    return (limits.total_s, Phase.TOTAL) if ended_s >= limits.total_s else None
