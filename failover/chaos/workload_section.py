@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -15,6 +16,19 @@ FOR_MAX_S = 3600.0 * 24.0 * 366.0
 """A year: who wants more means something else."""
 
 
+OperationAsked = Literal[
+    Operation.COMPLETION,
+    Operation.RESPONSES,
+    Operation.EMBEDDING,
+    Operation.IMAGE_GENERATION,
+    Operation.TRANSCRIPTION,
+    Operation.SPEECH,
+    Operation.RERANK,
+    Operation.MODERATION,
+]
+"""What a workload may ask for: a plain function has no wire to be drilled on."""
+
+
 class Kind(Section):
     """What a request is: which route and operation it asks for, how large, for whom.
 
@@ -24,7 +38,7 @@ class Kind(Section):
     """
 
     route: str | None = None
-    operation: Operation = Operation.COMPLETION
+    operation: OperationAsked = Operation.COMPLETION
     tokens_in: AnyTokens | None = None
     tokens_out: AnyTokens | None = None
     stream: bool = False

@@ -22,9 +22,10 @@ from failover.chaos.judging.invariants.retry_after_honoured import RetryAfterHon
 from failover.chaos.judging.invariants.retry_allowed import RetryAllowed
 from failover.chaos.judging.invariants.retry_budget_kept import RetryBudgetKept
 from failover.chaos.judging.invariants.truncated_never_served import TruncatedNeverServed
+from failover.chaos.routes import Routes
 from failover.core.failures import FailureKind
 from failover.core.policy import BreakerPolicy, RetryBudgetPolicy, StreamRecovery
-from failover.core.vocabulary import Outcome, Reason, Route, Target
+from failover.core.vocabulary import Operation, Outcome, Reason, Route, Target
 from tests.drills.journals import (
     DEARER,
     FALLBACK,
@@ -84,7 +85,7 @@ def test_of_many_violations_the_first_are_told_and_the_rest_counted():
 
 @pytest.mark.parametrize("kind", INVARIANTS)
 def test_memory_is_that_of_the_calls_in_flight(kind):
-    invariant = kind(scenario(OUTAGE), route())
+    invariant = kind(scenario(OUTAGE), Routes.only(route()))
     for event in weathered().events:
         invariant.see(event)
     kept_of_calls = [
@@ -228,6 +229,21 @@ def test_only_probes_pass_a_half_open_breaker():
 def test_a_breaker_does_not_half_open_before_its_time():
     journal = Journal().breaker("gpt", "closed", "open", 10.0).at(9.0).breaker("gpt", "open", "half-open")
     assert "half-opened before 10.000 s" in broken(OpenBreakerRespected, journal)
+
+
+def test_who_cannot_do_the_job_keeps_no_breaker_of_the_others_closed():
+    """Only `gpt` can embed: it is asked again a moment after it opened, though `claude` stands."""
+
+    def half_opened_after(seconds: float, reason: Reason) -> Journal:
+        journal = Journal()
+        others = (("claude", reason), ("mistral", reason))
+        journal.call(order=("gpt",), passed_over=others).ends(error="AllTargetsFailedError")
+        return journal.breaker("gpt", "closed", "open", 10.0).at(seconds).breaker("gpt", "open", "half-open")
+
+    unable, cooling = Reason.OTHER_VECTOR_SPACE, Reason.COOLDOWN
+    assert kept(OpenBreakerRespected, half_opened_after(1.0, unable)) == 0
+    assert "half-opened" in broken(OpenBreakerRespected, half_opened_after(0.5, unable))
+    assert "half-opened" in broken(OpenBreakerRespected, half_opened_after(1.0, cooling))
 
 
 @pytest.mark.parametrize(
@@ -537,6 +553,20 @@ def test_without_a_price_nothing_may_be_charged():
     unknown = Journal()
     unknown.call().asks("gpt").answers(tokens=(1000, 500), cost_nusd=None).ends("gpt")
     assert kept(ChargesExact, unknown) == 1
+
+
+def untold(operation, **said):
+    journal = Journal().prices("gpt")
+    journal.call(operation=operation).asks("gpt").answers(**said).ends("gpt")
+    return journal
+
+
+def test_an_answer_that_tells_no_tokens_has_an_unknown_cost_unless_it_is_a_chat():
+    assert kept(ChargesExact, untold(Operation.SPEECH, cost_nusd=None)) == 1
+    assert kept(ChargesExact, untold(Operation.COMPLETION, cost_nusd=0)) == 1
+    assert "0 were owed" in broken(ChargesExact, untold(Operation.COMPLETION, cost_nusd=None))
+    told = untold(Operation.EMBEDDING, tokens=(1000, 0), cost_nusd=None)
+    assert "1000000 were owed" in broken(ChargesExact, told)
 
 
 # Limits of one's own

@@ -28,8 +28,9 @@ ROUNDING_S = 1e-6
 class OpenBreakerRespected(Invariant):
     """At most `policy.breaker.probes` probes run at once, and no breaker half-opens before its time.
 
-    Its time is the end of its open time; while every target of a route is away, it is a moment after
-    it opened. Every change of state begins a new generation: a probe of an older one counts no more.
+    Its time is the end of its open time; while every target of a route that can do the job of some request
+    is away, it is a moment after it opened. Every change of state begins a new generation: a probe of an
+    older one counts no more.
     """
 
     name = "open_breaker_respected"
@@ -44,18 +45,20 @@ class OpenBreakerRespected(Invariant):
         self._trials: dict[str, set[tuple[str, int]]] = {}
         self._trial_since_s: dict[str, float] = {}
         self._retired: set[str] = set()
-        self._unable: frozenset[str] = frozenset()
         self._probes: dict[str, set[tuple[str, int]]] = {}
-        self._names = [{target.name for target in route.targets()} for route in routes.called]
+        self._routes = {
+            route.name: frozenset(target.name for target in route.targets()) for route in routes.called
+        }
+        self._names = set(self._routes.values())
         self._probes_max = {
             target.name: routes.learning_policy(target.name).breaker.probes for target in routes.targets()
         }
 
     def call_started(self, event: CallStarted) -> None:
-        """Who can never do the job is nobody's last resort. All requests of a drill ask for the same."""
-        if event.passed_over or self._unable:
-            barred = (target for target, reason in event.passed_over if reason in BARRING)
-            self._unable = frozenset(barred)
+        """Whom it may ask."""
+        if event.passed_over:
+            barred = {name for name, reason in event.passed_over if reason in BARRING}
+            self._names.add(self._routes[event.route] - barred)
 
     def breaker_changed(self, event: BreakerChanged) -> None:
         """Follow the state, and when an open breaker may be probed."""
@@ -92,8 +95,6 @@ class OpenBreakerRespected(Invariant):
         return away and at_s - self._opened_s[asked] >= LAST_RESORT_AFTER_S - ROUNDING_S
 
     def _is_away(self, target: str, at_s: float) -> bool:
-        if target in self._unable:
-            return True
         not_closed = self._states.get(target, CLOSED) != CLOSED
         cooling = at_s < self._cooling_until_s.get(target, 0.0)
         return not_closed or cooling or target in self._retired or self._is_on_trial(target, at_s)
