@@ -15,8 +15,8 @@ from failover.chaos.arrivals import Constant, Poisson
 from failover.chaos.drill import run_drill
 from failover.chaos.finding import find_scenarios
 from failover.chaos.meeting import SkippedDrill
-from failover.chaos.sizes import Tokens
 from failover.chaos.scenario import START_EPOCH_S, Sometimes, load_scenario, scenario_json_schema
+from failover.chaos.sizes import Tokens
 from failover.chaos.workload_section import OperationAsked
 from failover.core.vocabulary import Operation
 from failover.errors import CassetteError, ConfigError
