@@ -10,10 +10,11 @@ from pathlib import Path
 
 from failover.adapters.playable import why_unplayable
 from failover.cassettes.episodes import load_folder
+from failover.chaos.injections import Injection
 from failover.chaos.judging.journal import Journal
 from failover.chaos.judging.judge import Judge
 from failover.chaos.judging.oracle import Oracle
-from failover.chaos.judging.verdict import DrillFacts, Verdict, compose
+from failover.chaos.judging.verdict import Conclusion, DrillFacts, Verdict, compose
 from failover.chaos.modes.outcomes import Outcomes
 from failover.chaos.modes.replay import Replay
 from failover.chaos.modes.simulation import Simulation
@@ -84,7 +85,7 @@ def run_drill(
             digest = written.sha256()
     finally:
         outcomes.save()
-    return compose(
+    verdict = compose(
         scenario,
         judgement,
         DrillFacts(
@@ -98,6 +99,7 @@ def run_drill(
             reproduce=_reproduce(scenario, seed, mode, config, cassettes),
         ),
     )
+    return _require_noticed(scenario, routes, verdict)
 
 
 def _routes(scenario: Scenario, config: Config, mode: str) -> tuple[Routes, Workload]:
@@ -143,9 +145,24 @@ def _require_playable(routes: Routes) -> None:
 def _idle(scenario: Scenario, routes: Routes) -> Iterator[Complaint]:
     names = ", ".join(route.name for route in routes.called)
     for index, injection in enumerate(scenario.injections):
-        if not any(injection.hits(target) for target in routes.targets()):
+        if not _touches(injection, routes):
             what = f"hits no target of route {names}: none lies in {injection.selector}"
             yield scenario.complaint(("inject", index), what)
+
+
+def _touches(injection: Injection, routes: Routes) -> bool:
+    return any(injection.hits(target) for target in routes.targets())
+
+
+def _require_noticed(scenario: Scenario, routes: Routes, verdict: Verdict) -> Verdict:
+    """What hits only who is never asked shows nothing, and harms nobody: such a story is skipped too."""
+    met = verdict.coverage.injections
+    unnoticed = bool(met and verdict.requests) and not any(each.exercised for each in met)
+    shown_nothing = verdict.verdict is Conclusion.UNKNOWN and len(verdict.reasons) == 1
+    if scenario.when_untouched == "skip" and unnoticed and shown_nothing:
+        hit = [t.name for t in routes.targets() if any(each.hits(t) for each in scenario.injections)]
+        raise SkippedDrill(f"it hits only {', '.join(hit)}, and nobody asked: it would not have been noticed")
+    return verdict
 
 
 def _cassettes(scenario: Scenario, config: Config, asked: Path | None) -> Path:
@@ -168,6 +185,8 @@ def _world_events(scenario: Scenario, routes: Routes, world: World) -> list[tupl
                 rates = price.input_nusd_per_mtok, price.output_nusd_per_mtok
                 timed.append((at_s, PriceInForce(at_s, target.name, *rates)))
     for index, injection in enumerate(scenario.injections):
+        if not _touches(injection, routes):
+            continue  # nothing begins here, and nothing is over when it ends
         words = index, injection.kind, injection.selector
         timed.append((injection.at_s, InjectionStarted(injection.at_s, *words)))
         timed.append((injection.ends_s, InjectionEnded(injection.ends_s, *words)))

@@ -17,6 +17,7 @@ from failover.adapters.wire import WireReply
 from failover.chaos.world.image import Image
 
 MESSAGES = {
+    400: "The request could not be processed.",
     404: "The requested model does not exist or is no longer available.",
     429: "Rate limit reached. Please try again later.",
     500: "Internal server error.",
@@ -30,6 +31,7 @@ MESSAGES = {
 
 def _openai(status: int, message: str) -> Any:
     kinds = {
+        400: ("invalid_request_error", None),
         404: ("invalid_request_error", "model_not_found"),
         429: ("requests", "rate_limit_exceeded"),
     }
