@@ -10,19 +10,24 @@ from pathlib import Path
 
 from failover.adapters.playable import why_unplayable
 from failover.cassettes.episodes import load_folder
+from failover.chaos.asked_latency import asked_latencies, idle_latencies
 from failover.chaos.injections import Injection
+from failover.chaos.judging.invariants import INVARIANTS, OF_ANY_CLIENT
 from failover.chaos.judging.journal import Journal
 from failover.chaos.judging.judge import Judge
 from failover.chaos.judging.oracle import Oracle
-from failover.chaos.judging.verdict import Conclusion, DrillFacts, Verdict, compose
+from failover.chaos.judging.verdict import OURS, Conclusion, DrillFacts, Verdict, compose
 from failover.chaos.modes.outcomes import Outcomes
 from failover.chaos.modes.replay import Replay
 from failover.chaos.modes.simulation import Simulation
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
-from failover.chaos.workload import Shape
+from failover.chaos.subjects.driver import SubjectDrive
+from failover.chaos.subjects.named import NamedSubject
+from failover.chaos.workload import Shape, arrivals, expected
 from failover.chaos.workload_section import Workload
 from failover.chaos.world.chance import Chance
+from failover.chaos.world.latency import LatencyModel
 from failover.chaos.world.repertoire import Repertoire
 from failover.chaos.world.successes import Source
 from failover.chaos.world.world import World
@@ -49,12 +54,14 @@ def run_drill(
     cassettes: Path | None = None,
     journal: Path | None = None,
     listeners: Sequence[object] = (),
+    subject: NamedSubject | None = None,
 ) -> Verdict:
     """Run `scenario` in `mode` (`simulate` or `replay`) and judge it.
 
     `config` and `cassettes` go before what the scenario names; `journal` is a file to write the
-    events to. `listeners` see the events as the judge does: by methods named after them. Raises
-    `ConfigError`, `CassetteError`, `SkippedDrill`.
+    events to. `listeners` see the events as the judge does: by methods named after them. `subject` is
+    a client to be drilled in the router's place, replayed. Raises `ConfigError`, `CassetteError`,
+    `SkippedDrill`.
     """
     began_s = time.perf_counter()
     loaded = with_model_facts(load_config(config or scenario.config_path))
@@ -67,20 +74,25 @@ def run_drill(
         scenario.injections,
         price_book(loaded),
         scenario.start_epoch_s,
+        latencies=_latencies(scenario, routes, workload, repertoire),
     )
     outcomes = Outcomes()
     told = next((each.oracle_told for each in listeners if hasattr(each, "oracle_told")), None)
-    oracle = Oracle(world, outcomes, routes, workload.rate_per_s * workload.for_s, told)
-    judge = Judge(scenario, routes, (oracle, *listeners))
+    oracle = Oracle(world, outcomes, routes, expected(workload, scenario.trace), told)
+    invariants = INVARIANTS if subject is None else OF_ANY_CLIENT
+    judge = Judge(scenario, routes, (oracle, *listeners), invariants)
     try:
         with Journal(judge.see, journal) as written:
-            driver: Simulation | Replay
-            if mode == "simulate":
+            driver: Simulation | Replay | SubjectDrive
+            if subject is not None:
+                driver = SubjectDrive(world, outcomes, routes, written.record, subject.making)
+            elif mode == "simulate":
                 facts = Facts(world.prices, world.start_epoch_s)
                 driver = Simulation(world, outcomes, loaded.routes.values(), facts, written.record)
             else:
                 driver = Replay(world, outcomes, loaded, written.record)
-            driver.run(workload, _world_events(scenario, routes, world), oracle.arrived)
+            requests = arrivals(workload, world.chance, scenario.trace)
+            driver.run(requests, _world_events(scenario, routes, world), oracle.arrived)
             judgement = judge.finish(driver.now)
             digest = written.sha256()
     finally:
@@ -96,7 +108,9 @@ def run_drill(
             episodes=_sources(workload, routes, repertoire),
             journal_sha256=digest,
             wall_s=time.perf_counter() - began_s,
-            reproduce=_reproduce(scenario, seed, mode, config, cassettes),
+            reproduce=_reproduce(scenario, seed, mode, config, cassettes, subject),
+            subject=OURS if subject is None else subject.name,
+            gaps=driver.gaps() if isinstance(driver, SubjectDrive) else (),
         ),
     )
     return _require_noticed(scenario, routes, verdict)
@@ -105,7 +119,8 @@ def run_drill(
 def _routes(scenario: Scenario, config: Config, mode: str) -> tuple[Routes, Workload]:
     """The routes that are called, and the workload on them."""
     workload = scenario.workload.on([route.name for route in config.routes.values() if _is_played(route)])
-    names = list(dict.fromkeys(part.route or "" for part in workload.parts()))
+    told = scenario.trace.routes if scenario.trace else ()
+    names = list(dict.fromkeys([*(part.route or "" for part in workload.parts()), *told]))
     unknown = [
         scenario.complaint(("workload", "route"), _no_route(config, name))
         for name in names
@@ -165,6 +180,23 @@ def _require_noticed(scenario: Scenario, routes: Routes, verdict: Verdict) -> Ve
     return verdict
 
 
+def _latencies(
+    scenario: Scenario, routes: Routes, workload: Workload, repertoire: Repertoire
+) -> dict[str, LatencyModel]:
+    timed = {
+        target.name
+        for target in routes.targets()
+        if all(
+            repertoire.of(target, Shape(operation), stream=stream).timed
+            for operation, stream in workload.kinds()
+        )
+    }
+    idle = idle_latencies(scenario.latency, routes.targets(), timed)
+    if idle:
+        raise ConfigError([scenario.complaint(("latency", name), why) for name, why in idle.items()])
+    return asked_latencies(scenario.latency, routes.targets())
+
+
 def _cassettes(scenario: Scenario, config: Config, asked: Path | None) -> Path:
     folder = asked or scenario.cassettes_path or config.cassettes or shipped_folder("cassettes")
     if folder.is_dir():
@@ -199,19 +231,27 @@ def _sources(workload: Workload, routes: Routes, repertoire: Repertoire) -> dict
 
     For each operation, streamed or not, that the workload asks for.
     """
-    asked = {(part.operation, part.stream) for part in workload.parts()}
     counts = Counter(
         repertoire.of(target, Shape(operation), stream=stream).source
-        for operation, stream in asked
+        for operation, stream in workload.kinds()
         for target in routes.targets()
     )
     return {source.value: counts[source] for source in Source}
 
 
-def _reproduce(scenario: Scenario, seed: int, mode: str, config: Path | None, cassettes: Path | None) -> str:
+def _reproduce(
+    scenario: Scenario,
+    seed: int,
+    mode: str,
+    config: Path | None,
+    cassettes: Path | None,
+    subject: NamedSubject | None,
+) -> str:
     words = ["failover", "drill", str(scenario.path), "--seed", str(seed), "--mode", mode]
     if config is not None:
         words += ["--config", str(config)]
     if cassettes is not None:
         words += ["--cassettes", str(cassettes)]
+    if subject is not None:
+        words += ["--subject", subject.name]
     return shlex.join(words)

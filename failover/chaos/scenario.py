@@ -9,7 +9,10 @@ from typing import Any, Literal, cast
 
 from pydantic import AwareDatetime, Field
 
+from failover.chaos.arrivals import Trace
+from failover.chaos.asked_latency import LatencySection
 from failover.chaos.injections import AnyInjection
+from failover.chaos.traces import RecordedTrace, load_trace
 from failover.chaos.workload_section import Workload
 from failover.core.vocabulary import Operation
 from failover.documents import Complaints, Document, Place, Section, load_document, validate
@@ -85,6 +88,7 @@ class ScenarioSection(Section):
     known: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     workload: Workload
+    latency: Mapping[str, LatencySection] = Field(default_factory=dict)
     inject: tuple[AnyInjection, ...] = ()
     steady_state: SteadyState = SteadyState()
     expect: Expectations = Expectations()
@@ -93,7 +97,9 @@ class ScenarioSection(Section):
 class Scenario:
     """A scenario with the place it was read from. `name` is the file's name without its ending."""
 
-    def __init__(self, section: ScenarioSection, path: Path, document: Document) -> None:
+    def __init__(
+        self, section: ScenarioSection, path: Path, document: Document, trace: RecordedTrace | None = None
+    ) -> None:
         self._document = document
         self.title = section.title
         self.path = path
@@ -108,6 +114,8 @@ class Scenario:
         self.known = section.known
         self.assumed = section.assumed
         self.workload = section.workload
+        self.trace = trace
+        self.latency = section.latency
         self.injections = section.inject
         self.steady_state = section.steady_state
         self.expect = section.expect
@@ -127,7 +135,10 @@ def load_scenario(path: Path) -> Scenario:
         _check(section, document, complaints)
     complaints.raise_if_any()
     # Without complaints there are both.
-    return Scenario(cast("ScenarioSection", section), path, cast("Document", document))
+    found = cast("ScenarioSection", section)
+    process = found.workload.arrivals
+    trace = load_trace(path.parent / process.file) if isinstance(process, Trace) else None
+    return Scenario(found, path, cast("Document", document), trace)
 
 
 def scenario_json_schema() -> dict[str, Any]:

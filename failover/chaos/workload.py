@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from math import log
+from math import log2
 
 from failover.adapters.wire import WireReply
 from failover.attempts import Errand
 from failover.chaos import prompts
-from failover.chaos.workload_section import Arrivals, Part, Workload
+from failover.chaos.arrivals import Trace
+from failover.chaos.sizes import Tokens
+from failover.chaos.traces import RecordedTrace, TraceRow
+from failover.chaos.workload_section import Part, Workload
 from failover.chaos.world.chance import Chance
 from failover.chaos.world.usage_shapes import with_usage
 from failover.core.vocabulary import Operation, Request
@@ -52,21 +55,36 @@ class Asked:
     tenant: str = ""
 
 
-def arrivals(workload: Workload, chance: Chance) -> Iterator[tuple[float, Asked]]:
-    """Seconds and request, in order of time; request ids count from 1, as a router's do."""
+Requests = Iterable[tuple[float, Asked]]
+"""Seconds and request, in order of time; request ids count from 1, as a router's do."""
+
+
+def arrivals(workload: Workload, chance: Chance, trace: RecordedTrace | None = None) -> Requests:
+    """The requests of a workload. `trace` is the file that it names, where it does."""
     kinds = [_Kind(part) for part in workload.parts()]
     bounds = _bounds(kinds)
-    at_s, number = 0.0, 0
-    while True:
-        number += 1
-        at_s = _next_s(workload, chance, at_s, number)
-        if at_s >= workload.for_s:
-            return
+    for number, row in enumerate(_rows(workload, chance, trace), start=1):
         kind = kinds[0]
         if len(kinds) > 1:
             drawn = chance.uniform("mix", number)
             kind = next(each for each, bound in zip(kinds, bounds, strict=True) if drawn < bound)
-        yield at_s, kind.asked(number, chance)
+        yield row.at_s, kind.asked(number, row, chance)
+
+
+def expected(workload: Workload, trace: RecordedTrace | None) -> float:
+    """How many requests there will be, about."""
+    return (workload.rate_per_s or 0.0) * workload.for_s if trace is None else float(trace.requests)
+
+
+def _rows(workload: Workload, chance: Chance, trace: RecordedTrace | None) -> Iterator[TraceRow]:
+    process = workload.arrivals
+    if isinstance(process, Trace):
+        assert trace is not None  # noqa: S101  # it was read when the scenario was
+        yield from trace.rows(workload.for_s, process.speed)
+        return
+    assert workload.rate_per_s is not None  # noqa: S101  # only a trace goes without
+    for at_s in process.times(workload.rate_per_s, workload.for_s, chance):
+        yield TraceRow(at_s)
 
 
 class _Kind:
@@ -74,17 +92,35 @@ class _Kind:
 
     def __init__(self, part: Part) -> None:
         self.share = part.share
-        self._route = part.route or ""
-        self._tenants = part.tenants or 0
-        self._shape = Shape(part.operation, part.tokens_in, part.tokens_out)
-        asked = options(part.deadline_s, stream=part.stream)
-        self._request = request_of(0, self._shape.errand(), asked)
+        self._part = part
+        self._asked: dict[tuple[int | None, int | None], tuple[Shape, Request]] = {}
 
-    def asked(self, number: int, chance: Chance) -> Asked:
-        tenant = ""
-        if self._tenants:
-            tenant = str(int(chance.uniform("tenant", number) * self._tenants) + 1)
-        return Asked(replace(self._request, id=str(number)), self._route, self._shape, tenant)
+    def asked(self, number: int, row: TraceRow, chance: Chance) -> Asked:
+        part = self._part
+        tokens_in = _drawn("in", part.tokens_in, row.tokens_in, chance, number)
+        tokens_out = _drawn("out", part.tokens_out, row.tokens_out, chance, number)
+        known = self._asked.get((tokens_in, tokens_out))
+        if known is None:
+            known = self._asked[tokens_in, tokens_out] = self._made(tokens_in, tokens_out)
+        shape, request = known
+        tenant = row.tenant or ""
+        if part.tenants and not tenant:
+            tenant = str(int(chance.uniform("tenant", number) * part.tenants) + 1)
+        return Asked(replace(request, id=str(number)), row.route or part.route or "", shape, tenant)
+
+    def _made(self, tokens_in: int | None, tokens_out: int | None) -> tuple[Shape, Request]:
+        part = self._part
+        shape = Shape(part.operation, tokens_in, tokens_out)
+        return shape, request_of(0, shape.errand(), options(part.deadline_s, stream=part.stream))
+
+
+def _drawn(
+    which: str, tokens: Tokens | None, recorded: int | None, chance: Chance, number: int
+) -> int | None:
+    """What a trace tells, on steps of half an octave, so that bodies can be shared; else what is drawn."""
+    if recorded is not None:
+        return round(2.0 ** (round(2.0 * log2(recorded)) / 2.0)) if recorded else 0
+    return None if tokens is None else tokens.draw(chance, which, number)
 
 
 def _bounds(kinds: list[_Kind]) -> list[float]:
@@ -95,10 +131,3 @@ def _bounds(kinds: list[_Kind]) -> list[float]:
         bounds.append(so_far / whole)
     bounds[-1] = 1.0
     return bounds
-
-
-def _next_s(workload: Workload, chance: Chance, at_s: float, number: int) -> float:
-    if workload.arrivals is Arrivals.CONSTANT:
-        return round(number / workload.rate_per_s, 6)
-    gap_s = -log(1.0 - chance.uniform("arrival", number)) / workload.rate_per_s
-    return round(at_s + gap_s, 6)

@@ -3,38 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from failover.chaos.arrivals import AnyArrivals, Poisson, Trace
+from failover.chaos.sizes import AnyTokens
 from failover.core.vocabulary import Operation
 from failover.documents import Section
 
-TOKENS_MAX = 100_000_000
 FOR_MAX_S = 3600.0 * 24.0 * 366.0
 """A year: who wants more means something else."""
-
-
-class Arrivals(StrEnum):
-    """When requests come."""
-
-    CONSTANT = "constant"
-    POISSON = "poisson"
 
 
 class Kind(Section):
     """What a request is: which route and operation it asks for, how large, for whom.
 
-    Without a `route` every route of the config is called alike.
-
-    `tokens_in` and `tokens_out` set the size of every request and reply; left out, the recorded ones
-    count. `stream` asks for streamed replies. `tenants` is how many customers share the requests.
+    Without a `route` every route of the config is called alike. `tokens_in` and `tokens_out` set the sizes
+    of requests and replies; left out, the recorded ones count. `stream` asks for streamed replies.
+    `tenants` is how many customers share the requests.
     """
 
     route: str | None = None
     operation: Operation = Operation.COMPLETION
-    tokens_in: int | None = Field(default=None, ge=0, le=TOKENS_MAX)
-    tokens_out: int | None = Field(default=None, ge=0, le=TOKENS_MAX)
+    tokens_in: AnyTokens | None = None
+    tokens_out: AnyTokens | None = None
     stream: bool = False
     deadline_s: float | None = Field(default=None, gt=0.0)
     tenants: int | None = Field(default=None, ge=1)
@@ -49,13 +41,26 @@ class Part(Kind):
 class Workload(Kind):
     """Which requests arrive when: `rate_per_s` of them for `for_s` seconds of virtual time.
 
-    `mix` has requests of several kinds, drawn in proportion to their shares.
+    A trace has a rate of its own. `mix` has requests of several kinds, drawn in proportion to their shares.
     """
 
-    rate_per_s: float = Field(gt=0.0, le=10_000.0)
+    rate_per_s: float | None = Field(default=None, gt=0.0, le=10_000.0)
     for_s: float = Field(gt=0.0, le=FOR_MAX_S)
-    arrivals: Arrivals = Arrivals.POISSON
+    arrivals: AnyArrivals = Poisson()
     mix: tuple[Part, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_rate(self) -> Workload:
+        is_trace = isinstance(self.arrivals, Trace)
+        if is_trace and self.rate_per_s is not None:
+            raise ValueError("plays a trace, which has a rate of its own: leave out rate_per_s")
+        if not is_trace and self.rate_per_s is None:
+            raise ValueError("says how many requests come: rate_per_s is missing")
+        return self
+
+    def kinds(self) -> set[tuple[Operation, bool]]:
+        """The operations that are asked for, each with whether its reply is streamed."""
+        return {(part.operation, part.stream) for part in self.parts()}
 
     def on(self, routes: Sequence[str]) -> Workload:
         """The same workload, with those of its requests that name no route spread evenly over `routes`."""

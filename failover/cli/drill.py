@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from failover.cli.drill_reports import Reports, report_options, write_reports
 from failover.cli.exits import DEVIATED, EXTRA, HOLDS, INTERRUPTED, INVALID, missing
 from failover.cli.interruption import Interruption
-from failover.cli.outlets import STANDARD_OUTPUT, console_on, human_stream, write_line, write_report
+from failover.cli.outlets import console_on, human_stream, write_line
 from failover.errors import CassetteError, ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from failover.chaos.judging.verdict import Refused, Skipped, Verdict
+    from failover.chaos.pictured import Pictured
     from failover.chaos.scenario import Scenario
 
 _FILE = click.Path(path_type=Path, allow_dash=True, dir_okay=False)
@@ -38,8 +40,7 @@ class Asked:
     cassettes: Path | None
     seed: int
     mode: str | None
-    json_file: Path | None
-    junit_file: Path | None
+    reports: Reports
     journal: Path | None
     quiet: bool
 
@@ -49,6 +50,7 @@ class Reached:
     """What was reached so far, and which scenario is running."""
 
     verdicts: list[Verdict] = field(default_factory=list)
+    pictures: list[Pictured] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     complaints: dict[str, None] = field(default_factory=dict)
@@ -67,8 +69,7 @@ class Reached:
     type=click.Choice(["simulate", "replay"]),
     help="Default: simulate, where the scenario allows it.",
 )
-@click.option("--json", "json_file", type=_FILE, help="Write the verdicts as JSON; - is standard output.")
-@click.option("--junit", "junit_file", type=_FILE, help="Write the verdicts as JUnit XML; - as above.")
+@report_options
 @click.option("--journal", type=_FOLDER, help="Write the events of each drill to a file in this folder.")
 @click.option("--quiet", is_flag=True, help="Print only what did not pass.")
 def command(**options: Any) -> None:
@@ -77,10 +78,8 @@ def command(**options: Any) -> None:
     Exit code: 0 when all passed (skipped ones do not count), 1 when one failed, 2 when one is unknown
     or the input is invalid, 130 after Ctrl-C.
     """
-    asked = Asked(**options)
-    if asked.json_file == asked.junit_file == STANDARD_OUTPUT:
-        raise click.UsageError("only one of --json and --junit can go to standard output")
-    sys.exit(_run(asked))
+    reports = Reports.taken_from(options)
+    sys.exit(_run(Asked(reports=reports, **options)))
 
 
 def _run(asked: Asked) -> int:
@@ -105,10 +104,11 @@ def _run(asked: Asked) -> int:
 def _drill_all(asked: Asked, reached: Reached, interruption: Interruption) -> None:
     # Where a reply tells no usage litellm counts tokens, and would look for tokenizers on the network.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    asked.reports.check()
     # pydantic, litellm and rich load from here on, so that `failover --help` stays quick.
     from failover.chaos.finding import find_scenarios
 
-    console = console_on(human_stream(asked.json_file, asked.junit_file))
+    console = console_on(human_stream(*asked.reports.machine))
     try:
         scenarios = find_scenarios(asked.paths)
     except ConfigError as error:
@@ -150,6 +150,7 @@ def _verdict(scenario: Scenario, which: str, asked: Asked, reached: Reached, con
     from rich.text import Text
 
     from failover.chaos import drill
+    from failover.chaos.pictured import pictured_drill
     from failover.report.printable import printable
 
     mode = asked.mode or next(mode for mode in ("simulate", "replay") if mode in scenario.modes)
@@ -158,26 +159,25 @@ def _verdict(scenario: Scenario, which: str, asked: Asked, reached: Reached, con
     journal = _journal(scenario.name, mode, asked, reached)
     shown = Text(f"{printable(scenario.name)} ({which})")
     with console.status(shown) if console.is_terminal and not asked.quiet else nullcontext():
-        return drill.run_drill(
-            scenario,
-            seed=asked.seed,
-            mode=mode,
-            config=asked.config,
-            cassettes=asked.cassettes,
-            journal=journal,
-        )
+        how: dict[str, Any] = {"seed": asked.seed, "mode": mode, "config": asked.config}
+        how |= {"cassettes": asked.cassettes, "journal": journal}
+        if not asked.reports.pictured:
+            return drill.run_drill(scenario, **how)
+        reached.pictures.append(pictured_drill(scenario, **how))
+        return reached.pictures[-1].verdict
 
 
 def _journal(name: str, mode: str, asked: Asked, reached: Reached) -> Path | None:
     """A file of its own for each drill, also where two folders hold scenarios of one name."""
-    if asked.journal is None:
+    folder = asked.reports.journals(asked.journal)
+    if folder is None:
         return None
     stem, number = f"{name}.{mode}.seed-{asked.seed}", 1
     while (file := f"{stem}.{number}.jsonl" if number > 1 else f"{stem}.jsonl") in reached.journals:
         number += 1
     reached.journals.add(file)
-    asked.journal.mkdir(parents=True, exist_ok=True)
-    return asked.journal / file
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / file
 
 
 def _complain(reached: Reached, complaints: Iterable[str]) -> None:
@@ -193,7 +193,7 @@ def _complain(reached: Reached, complaints: Iterable[str]) -> None:
 
 def _tell_crash(error: Exception) -> None:
     if isinstance(error, ModuleNotFoundError) and error.name in EXTRA:
-        click.echo(missing(error), err=True)
+        click.echo(missing(error.name), err=True)
     elif isinstance(error, OSError):
         click.echo(str(error), err=True)
     else:
@@ -213,24 +213,17 @@ def _tell_end(asked: Asked, reached: Reached, wall_s: float, *, struck: bool) ->
         where = f" while drilling {printable(reached.running)}" if reached.running else " before any drill"
         line = f"interrupted{where}; so far: {line}"
     if struck or not asked.quiet or _exit_code(reached) != HOLDS:
-        write_line(human_stream(asked.json_file, asked.junit_file), line)
+        write_line(human_stream(*asked.reports.machine), line)
 
 
 def _write(asked: Asked, reached: Reached) -> bool:
     """Write what was asked for; whether that went well."""
-    if asked.json_file is None and asked.junit_file is None:
-        return True
     from failover.chaos.judging.verdict import Refused
-    from failover.report.json_report import json_report
-    from failover.report.junit import junit_report
 
     stopped = [Refused(reached.running, ("stopped before its end",))] if reached.running else []
+    refused = [*reached.refused, *stopped]
     try:
-        if asked.json_file is not None:
-            write_report(asked.json_file, json_report(reached.verdicts))
-        if asked.junit_file is not None:
-            refused = [*reached.refused, *stopped]
-            write_report(asked.junit_file, junit_report(reached.verdicts, reached.skipped, refused))
+        write_reports(asked.reports, reached.verdicts, reached.pictures, reached.skipped, refused)
     except OSError as error:
         click.echo(f"the report could not be written: {error}", err=True)
         return False

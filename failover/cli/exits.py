@@ -13,13 +13,13 @@ from failover.errors import CassetteError, ConfigError
 
 HOLDS, DEVIATED, INVALID, INTERRUPTED = 0, 1, 2, 130
 
-EXTRA = {"orjson", "rich", "vcr"}
-"""What the extra `drill` brings, by the names it is imported under."""
+EXTRA = {"orjson": "drill", "rich": "drill", "vcr": "drill", "plotly": "report"}
+"""What extras bring, by the names it is imported under, and which extra that is."""
 
 
-def missing(error: ModuleNotFoundError) -> str:
-    """What to do about a library of the extra that is not there."""
-    return f"{error.name} is not installed: pip install 'failover[drill]'"
+def missing(module: str) -> str:
+    """What to do about a library of an extra that is not there."""
+    return f"{module} is not installed: pip install 'failover[{EXTRA[module]}]'"
 
 
 def run(body: Callable[[], int]) -> NoReturn:
@@ -37,7 +37,7 @@ def run(body: Callable[[], int]) -> NoReturn:
     except ModuleNotFoundError as error:
         if error.name not in EXTRA:
             raise
-        click.echo(missing(error), err=True)
+        click.echo(missing(error.name), err=True)
         code = INVALID
     except KeyboardInterrupt:
         code = INTERRUPTED

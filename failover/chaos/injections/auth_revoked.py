@@ -20,5 +20,5 @@ class AuthRevoked(Injection):
 
     def change(self, exchange: Exchange, encounter: Encounter) -> Exchange:
         """The provider's own refusal: a 401 or 403, and a 400 at some."""
-        image = refusal_image(encounter.target.provider, Refused(self.shape))
+        image = refusal_image(encounter.dialect, Refused(self.shape))
         return exchange.replied(image, ERROR_AFTER_S)

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from failover.adapters.wire import WireReply
 from failover.chaos.workload import Asked
 from failover.chaos.world.image import Exchange, Image
+from failover.chaos.world.wire_shapes import dialect_of
 from failover.core.prices import DatedPrice
 from failover.core.vocabulary import FaultDomain, Target
 from failover.documents import Section
@@ -47,6 +48,11 @@ class Encounter:
     at_s: float = 0.0
     ask: int = 1
     draws: Callable[[str], float] | None = None
+
+    @property
+    def dialect(self) -> str:
+        """Whose words the target's provider uses."""
+        return dialect_of(self.target)
 
     def drawn(self, what: str) -> float:
         """A draw in [0, 1) of this attempt's own, for whatever else an injection leaves to chance."""

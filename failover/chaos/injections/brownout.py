@@ -23,5 +23,5 @@ class Brownout(Injection):
     def change(self, exchange: Exchange, encounter: Encounter) -> Exchange:
         """An error, or the same answer later."""
         if encounter.drawn("brownout") < self.error_share:
-            return exchange.replied(error_image(encounter.target.provider, int(self.shape)), ERROR_AFTER_S)
+            return exchange.replied(error_image(encounter.dialect, int(self.shape)), ERROR_AFTER_S)
         return exchange.slowed(self.factor, 0.0)

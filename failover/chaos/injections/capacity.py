@@ -92,4 +92,4 @@ class CapacityGate:
 
     def _refusal(self, encounter: Encounter) -> Image:
         capacity = self._capacity
-        return error_image(encounter.target.provider, int(capacity.shape), capacity.retry_after_s)
+        return error_image(encounter.dialect, int(capacity.shape), capacity.retry_after_s)

@@ -82,4 +82,4 @@ class ColdGate:
 
 
 def _refused(why: Refused, exchange: Exchange, encounter: Encounter) -> Exchange:
-    return exchange.replied(refusal_image(encounter.target.provider, why), ERROR_AFTER_S)
+    return exchange.replied(refusal_image(encounter.dialect, why), ERROR_AFTER_S)

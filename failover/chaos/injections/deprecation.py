@@ -54,7 +54,7 @@ class Deprecation(Injection):
 
     def change(self, exchange: Exchange, encounter: Encounter) -> Exchange:
         """A refusal, or the successor's answer."""
-        provider = encounter.target.provider
+        provider = encounter.dialect
         match self.shape:
             case "hard_error":
                 return exchange.replied(refusal_image(provider, Refused.RETIRED), ERROR_AFTER_S)

@@ -22,7 +22,7 @@ class InBandError(Injection):
 
     def change(self, exchange: Exchange, encounter: Encounter) -> Exchange:
         """The error in the provider's own shape, at the pace of the answer."""
-        provider, status = encounter.target.provider, int(self.shape)
+        provider, status = encounter.dialect, int(self.shape)
         if exchange.image.reply is None:
             return exchange
         if not encounter.stream:

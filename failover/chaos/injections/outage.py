@@ -31,7 +31,7 @@ class Outage(Injection):
 def failed(shape: Shape, exchange: Exchange, encounter: Encounter) -> Exchange:
     """What an attempt meets that fails in this shape."""
     if shape.isdigit():
-        return exchange.replied(error_image(encounter.target.provider, int(shape)), ERROR_AFTER_S)
+        return exchange.replied(error_image(encounter.dialect, int(shape)), ERROR_AFTER_S)
     return exchange.replied(FAULTS[ConnectionFault(shape)], ERROR_AFTER_S)
 
 

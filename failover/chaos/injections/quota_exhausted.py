@@ -20,5 +20,5 @@ class QuotaExhausted(Injection):
 
     def change(self, exchange: Exchange, encounter: Encounter) -> Exchange:
         """The provider's own refusal, which may be a 400, a 402, a 403 or a 429."""
-        image = refusal_image(encounter.target.provider, Refused(self.shape))
+        image = refusal_image(encounter.dialect, Refused(self.shape))
         return exchange.replied(image, ERROR_AFTER_S)

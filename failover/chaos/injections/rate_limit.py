@@ -20,5 +20,5 @@ class RateLimit(Injection):
 
     def change(self, exchange: Exchange, encounter: Encounter) -> Exchange:
         """The provider's own 429."""
-        image = error_image(encounter.target.provider, 429, self.retry_after_s)
+        image = error_image(encounter.dialect, 429, self.retry_after_s)
         return exchange.replied(image, ERROR_AFTER_S)

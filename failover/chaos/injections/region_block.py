@@ -17,4 +17,4 @@ class RegionBlock(Injection):
 
     def change(self, exchange: Exchange, encounter: Encounter) -> Exchange:
         """The provider's own refusal."""
-        return exchange.replied(refusal_image(encounter.target.provider, Refused.REGION), ERROR_AFTER_S)
+        return exchange.replied(refusal_image(encounter.dialect, Refused.REGION), ERROR_AFTER_S)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from failover.chaos.judging.coverage import Coverage
 from failover.chaos.judging.measures import Measures
 from failover.chaos.judging.regret import Figures
-from failover.chaos.scenario import Expectations
+from failover.chaos.scenario import Expectations, Sometimes
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,18 @@ AT_MOST: Mapping[str, Measure] = {
     "detected_within_s": lambda seen: seen.measures.detected_after_s,
     "recovered_within_s": lambda seen: seen.measures.recovered_after_s,
 }
+
+
+_ON_THE_WIRE = frozenset({Sometimes.FALLBACK, Sometimes.RETRY, Sometimes.HEDGE})
+
+
+def of_any_client(expect: Expectations) -> Expectations:
+    """Those of the expectations that the wire and the caller can tell; the others need our own journal."""
+    seen = {
+        name: tuple(word for word in getattr(expect, name) if word in _ON_THE_WIRE)
+        for name in ("sometimes", "never")
+    }
+    return expect.model_copy(update={**seen, "detected_within_s": None})
 
 
 def judge_expectations(expect: Expectations, seen: Evidence) -> tuple[ExpectationResult, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from failover.chaos.judging.coverage import Coverage, CoverageTally
-from failover.chaos.judging.invariants import INVARIANTS, InvariantResult
+from failover.chaos.judging.invariants import INVARIANTS, Invariant, InvariantResult
 from failover.chaos.judging.listening import dispatch_table
 from failover.chaos.judging.measures import Measures, MeasureTally
 from failover.chaos.routes import Routes
@@ -24,12 +24,24 @@ class Judgement:
 
 
 class Judge:
-    """Sees every event of a drill of `scenario` on `routes`, in order of time; so do the `listeners`."""
+    """Sees every event of a drill of `scenario` on `routes`, in order of time; so do the `listeners`.
 
-    def __init__(self, scenario: Scenario, routes: Routes, listeners: Sequence[object] = ()) -> None:
+    A listener's `invariant_violated(name, at_s, call, target)` hears of each violation, before its event.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        routes: Routes,
+        listeners: Sequence[object] = (),
+        invariants: Sequence[type[Invariant]] = INVARIANTS,
+    ) -> None:
         self._measures = MeasureTally(scenario, routes)
         self._coverage = CoverageTally(scenario, routes)
-        self._invariants = [invariant(scenario, routes) for invariant in INVARIANTS]
+        self._invariants = [invariant(scenario, routes) for invariant in invariants]
+        heard = [each.invariant_violated for each in listeners if hasattr(each, "invariant_violated")]
+        for invariant in self._invariants:
+            invariant.heard = tuple(heard)
         self._handlers = dispatch_table([self._measures, self._coverage, *self._invariants, *listeners])
 
     def see(self, event: Event) -> None:

@@ -24,7 +24,7 @@ from failover.core.prices import DatedPrice
 from failover.core.substitution import misfit
 from failover.core.vocabulary import Route, Target, Usage
 
-LOOKED_AT_MAX = 20_000
+LOOKED_AT_MAX = 5_000
 """How many served requests are compared with what was possible; of more, so many are drawn by the seed."""
 
 Told = Callable[[float, int | None, float], None]

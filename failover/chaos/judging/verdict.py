@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Any
 
 from failover.chaos.judging.coverage import Coverage
-from failover.chaos.judging.expectations import Evidence, ExpectationResult, judge_expectations
+from failover.chaos.judging.expectations import Evidence, ExpectationResult, judge_expectations, of_any_client
 from failover.chaos.judging.histogram import Quantiles
 from failover.chaos.judging.invariants import InvariantResult
 from failover.chaos.judging.judge import Judgement
@@ -21,6 +21,8 @@ from failover.chaos.scenario import Scenario
 from failover.core.prices import NUSD_PER_USD
 
 SCHEMA = "failover/verdict@1"
+OURS = "failover"
+"""The subject of a drill that nobody stands in for."""
 
 
 class Conclusion(StrEnum):
@@ -33,7 +35,10 @@ class Conclusion(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DrillFacts:
-    """What the judge cannot know from events. `wall_s` are real seconds, all else is virtual."""
+    """What the judge cannot know from events. `wall_s` are real seconds, all else is virtual.
+
+    `gaps` say why nothing was shown, beside what the judge finds of that.
+    """
 
     seed: int
     mode: str
@@ -43,6 +48,8 @@ class DrillFacts:
     journal_sha256: str
     wall_s: float
     reproduce: str
+    subject: str = OURS
+    gaps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,7 @@ class Verdict:
     scenario: str
     seed: int
     mode: str
+    subject: str
     verdict: Conclusion
     reasons: tuple[str, ...]
     events: int
@@ -128,14 +136,16 @@ def compose(scenario: Scenario, judgement: Judgement, facts: DrillFacts) -> Verd
     """Failed: an invariant or an expectation does not hold. Else unknown: nothing was shown. Else passed."""
     measures, coverage = judgement.measures, judgement.coverage
     oracle, regret = standing(measures, facts.possible)
-    expectations = judge_expectations(scenario.expect, Evidence(measures, coverage, regret))
+    expect = scenario.expect if facts.subject == OURS else of_any_client(scenario.expect)
+    expectations = judge_expectations(expect, Evidence(measures, coverage, regret))
     failures = failures_of(expectations, judgement.invariants)
-    gaps = gaps_of(scenario, judgement)
+    gaps = (*gaps_of(scenario, judgement), *facts.gaps)
     return Verdict(
         schema=SCHEMA,
         scenario=scenario.name,
         seed=facts.seed,
         mode=facts.mode,
+        subject=facts.subject,
         verdict=_conclusion(failures, gaps),
         reasons=(*failures, *gaps),
         events=facts.events,

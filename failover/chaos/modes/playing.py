@@ -8,13 +8,12 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import anyio.to_thread
 import httpx
 
 from failover.adapters.litellm import LitellmAdapter
 from failover.adapters.loading import load_litellm
 from failover.adapters.wire import ConnectionFault
-from failover.chaos.modes.virtual_loop import VirtualLoop
+from failover.chaos.modes.virtual_loop import threads_inlined
 from failover.chaos.world.events import events_of
 from failover.chaos.world.image import Image
 
@@ -47,29 +46,19 @@ def litellm_drilled() -> Iterator[None]:
     """litellm as a drill needs it, for its time: silent, and without threads in virtual time.
 
     It prints a hint to standard output on every error, and logs each change of the loop: in a drill errors
-    are the point. It ends a stream in a thread of anyio's, which virtual time would not wait for.
+    are the point.
     """
     litellm: Any = load_litellm()
     logger = logging.getLogger("LiteLLM")
-    before, level, run_sync = litellm.suppress_debug_info, logger.level, anyio.to_thread.run_sync
+    before, level = litellm.suppress_debug_info, logger.level
     litellm.suppress_debug_info = True
     logger.setLevel(logging.CRITICAL)
-    anyio.to_thread.run_sync = _inline_in_virtual_time(run_sync)
     try:
-        yield
+        with threads_inlined():
+            yield
     finally:
         litellm.suppress_debug_info = before
         logger.setLevel(level)
-        anyio.to_thread.run_sync = run_sync
-
-
-def _inline_in_virtual_time(run_sync: Any) -> Any:
-    async def run(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        if isinstance(asyncio.get_running_loop(), VirtualLoop):
-            return function(*arguments)
-        return await run_sync(function, *arguments, **options)
-
-    return run
 
 
 def image_adapter(image: Image, at_s: Callable[[int], float]) -> LitellmAdapter:

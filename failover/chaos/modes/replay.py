@@ -18,8 +18,7 @@ from failover.adapters.seam import Answer, Outbound, Piece
 from failover.chaos.modes.outcomes import Outcomes
 from failover.chaos.modes.playing import ANY_CREDENTIAL, litellm_drilled, played, played_streamed
 from failover.chaos.modes.virtual_loop import run_virtual
-from failover.chaos.workload import Asked, arrivals
-from failover.chaos.workload_section import Workload
+from failover.chaos.workload import Asked, Requests
 from failover.chaos.world.chance import Chance, Draws
 from failover.chaos.world.outcome import pace
 from failover.chaos.world.world import World
@@ -114,12 +113,12 @@ class Replay:
         self._config = config
         self._record = record
 
-    def run(self, workload: Workload, at: list[tuple[float, Event]], arrived: Arrived) -> None:
+    def run(self, requests: Requests, at: list[tuple[float, Event]], arrived: Arrived) -> None:
         """Run to the end of the last call; arguments as in `Simulation.run`."""
         with litellm_drilled():
-            run_virtual(self._run(workload, at, arrived))
+            run_virtual(self._run(requests, at, arrived))
 
-    async def _run(self, workload: Workload, at: list[tuple[float, Event]], arrived: Arrived) -> None:
+    async def _run(self, requests: Requests, at: list[tuple[float, Event]], arrived: Arrived) -> None:
         loop = asyncio.get_running_loop()
 
         def wall() -> float:
@@ -138,7 +137,7 @@ class Replay:
         for at_s, event in at:
             loop.call_at(at_s, self._record, event)
         async with router, asyncio.TaskGroup() as calls:
-            for arrived_s, asked in arrivals(workload, self._world.chance):
+            for arrived_s, asked in requests:
                 await asyncio.sleep(arrived_s - loop.time())
                 arrived(asked, arrived_s)
                 calls.create_task(self._call(router, asked))

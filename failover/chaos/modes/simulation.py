@@ -10,8 +10,7 @@ from typing import assert_never
 
 from failover.adapters.quota import headroom_of
 from failover.chaos.modes.outcomes import Outcomes
-from failover.chaos.workload import Asked, arrivals
-from failover.chaos.workload_section import Workload
+from failover.chaos.workload import Asked, Requests
 from failover.chaos.world.chance import Draws
 from failover.chaos.world.image import Exchange
 from failover.chaos.world.outcome import Course, Outcome, late_s, pace
@@ -63,14 +62,14 @@ class Simulation:
         self._heap: list[tuple[float, int, _Running, Message]] = []
         self._pushed = 0
 
-    def run(self, workload: Workload, at: list[tuple[float, Event]], arrived: Arrived) -> None:
+    def run(self, requests: Requests, at: list[tuple[float, Event]], arrived: Arrived) -> None:
         """Run to the end of the last call.
 
         `at` are the world's own events by time, told as their time comes. `arrived` hears of every
         request, and when it came.
         """
         world_events = sorted(at, key=lambda timed: timed[0])[::-1]
-        for arrived_s, asked in arrivals(workload, self._world.chance):
+        for arrived_s, asked in requests:
             self._until(arrived_s, world_events)
             arrived(asked, arrived_s)
             running = _Running(self._call(asked), asked)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from contextvars import Context
 from heapq import heappush
+from pathlib import Path
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+
+_ASYNCIO = Path(asyncio.__file__).parent
 
 
 class DeadlockError(RuntimeError):
@@ -59,7 +63,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def select(self, timeout: float | None) -> tuple[()]:
         """asyncio's own hook for waiting: here, time passes."""
         if timeout is None:
-            waiting = sorted(task.get_name() for task in asyncio.all_tasks(self))
+            waiting = ", ".join(sorted(_waiting(task) for task in asyncio.all_tasks(self)))
             raise DeadlockError(f"nothing is ready and no timer is set; waiting for ever: {waiting}")
         if timeout > 0:
             timers: list[asyncio.TimerHandle] = vars(self)["_scheduled"]
@@ -88,7 +92,41 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """asyncio's own hook: nobody wakes this loop from another thread."""
 
 
+def _waiting(task: asyncio.Task[Any]) -> str:
+    """The task, and the innermost line of its code that is not asyncio's own."""
+    where = ""
+    coroutine: Any = task.get_coro()
+    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+        if Path(frame.f_code.co_filename).parent != _ASYNCIO:
+            where = f" ({frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname})"
+        coroutine = coroutine.cr_await
+    return f"{task.get_name()}{where}"
+
+
 def run_virtual(main: Coroutine[Any, Any, Result]) -> Result:
     """Run `main` to its end in virtual time."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)
+
+
+@contextmanager
+def threads_inlined() -> Iterator[None]:
+    """anyio runs inline, on a virtual loop, what it would run in a thread: litellm's ends of streams, too.
+
+    The loop does the same with asyncio's executors; anyio has threads of its own, which virtual time
+    would not wait for.
+    """
+    import anyio.to_thread
+
+    before = anyio.to_thread.run_sync
+
+    async def run_sync(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        if isinstance(asyncio.get_running_loop(), VirtualLoop):
+            return function(*arguments)
+        return await before(function, *arguments, **options)
+
+    anyio.to_thread.run_sync = run_sync  # type: ignore[assignment]  # its options mean nothing inline
+    try:
+        yield
+    finally:
+        anyio.to_thread.run_sync = before

@@ -19,6 +19,7 @@ from failover.adapters.wire import ConnectionFault, WireReply
 from failover.chaos.world.events import events_of
 from failover.chaos.world.image import Image
 from failover.chaos.world.outcome import Course, Outcome
+from failover.chaos.world.wire_shapes import dialect_of
 from failover.core.failures import Failure, FailureKind
 from failover.core.vocabulary import Target
 
@@ -39,7 +40,7 @@ def judged_alone(target: Target, image: Image, *, stream: bool) -> Outcome:
 
 def _failure(target: Target, image: Image, *, stream: bool) -> Failure | None:
     if image.reply is not None:
-        seen = classify_reply(target.provider, image.reply)
+        seen = classify_reply(dialect_of(target), image.reply)
         if seen is not None or image.reply.status >= HTTPStatus.BAD_REQUEST:
             return seen
         return _unfinished(image.reply) if stream else _unanswered(image.reply)

@@ -6,7 +6,7 @@ So two configs, two strategies or two routers meet the same world, and compariso
 from __future__ import annotations
 
 from hashlib import blake2b
-from math import cos, log, pi, sqrt
+from math import cos, log, pi, sin, sqrt
 
 _STEPS = float(1 << 53)
 
@@ -25,9 +25,14 @@ class Chance:
 
     def normal(self, *key: str | int) -> float:
         """A standard normal draw (Box and Muller, 1958)."""
+        return self.normals(*key)[0]
+
+    def normals(self, *key: str | int) -> tuple[float, float]:
+        """Two independent standard normal draws, for hardly more than one costs."""
         bits = self._bits(key)
-        first = ((bits >> 32) + 1) / 4294967297.0
-        return sqrt(-2.0 * log(first)) * cos(2.0 * pi * (bits & 0xFFFFFFFF) / 4294967296.0)
+        length = sqrt(-2.0 * log(((bits >> 32) + 1) / 4294967297.0))
+        angle = 2.0 * pi * (bits & 0xFFFFFFFF) / 4294967296.0
+        return length * cos(angle), length * sin(angle)
 
     def _bits(self, key: tuple[str | int, ...]) -> int:
         text = "\x1f".join(map(str, key)).encode()

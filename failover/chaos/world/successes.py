@@ -31,3 +31,8 @@ class Successes:
 
     source: Source
     answers: tuple[Success, ...]
+
+    @property
+    def timed(self) -> bool:
+        """Whether every answer has a timing of its own, so that no latency is ever drawn."""
+        return all(each.timing is not None and each.timing.total_s is not None for each in self.answers)

@@ -15,6 +15,7 @@ from typing import Any
 
 from failover.adapters.wire import WireReply
 from failover.chaos.world.image import Image
+from failover.core.vocabulary import Target
 
 MESSAGES = {
     400: "The request could not be processed.",
@@ -84,6 +85,12 @@ BODIES: dict[str, Callable[[int, str], Any]] = {
     "bedrock": _bare,
 }
 """By provider; whoever is not listed answers in OpenAI's shape, as most compatible APIs do."""
+
+
+def dialect_of(target: Target) -> str:
+    """Whose words a target uses: litellm's name for its provider; the config may call it as it likes."""
+    prefix, slash, _ = target.model.partition("/")
+    return prefix if slash else target.provider
 
 
 def in_band_error(provider: str, status: int) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -13,8 +13,9 @@ from failover.chaos.injections import Encounter, Gate, Images, Injection
 from failover.chaos.scenario import START_EPOCH_S
 from failover.chaos.workload import TOKENS_OUT_NOMINAL, Asked, Shape
 from failover.chaos.world.chance import Chance
+from failover.chaos.world.fitted_latency import latency_model
 from failover.chaos.world.image import Exchange
-from failover.chaos.world.latency import latency_model
+from failover.chaos.world.latency import LatencyModel
 from failover.chaos.world.successes import Successes
 from failover.core.prices import DatedPrice, PriceBook
 from failover.core.vocabulary import Target
@@ -29,7 +30,10 @@ class Answers(Protocol):
 
 
 class World:
-    """Answers what an attempt meets. `ask` counts how often this call asked this target, from 1."""
+    """Answers what an attempt meets. `ask` counts how often this call asked this target, from 1.
+
+    `latencies` are a scenario's own, by target; the others answer as quickly as was recorded of them.
+    """
 
     def __init__(
         self,
@@ -39,6 +43,8 @@ class World:
         injections: Sequence[Injection],
         prices: PriceBook,
         start_epoch_s: float = START_EPOCH_S,
+        *,
+        latencies: Mapping[str, LatencyModel] | None = None,
     ) -> None:
         self.chance = chance
         self.injections = injections
@@ -46,19 +52,21 @@ class World:
         self.prices = PriceBook(
             {target.name: _priced(target, injections, prices, start_epoch_s) for target in targets}
         )
+        told = latencies or {}
+        self._latencies = {
+            target.name: told.get(target.name) or latency_model(target.model) for target in targets
+        }
         self._answers = answers
         self._known: dict[tuple[str, Shape, bool], Successes] = {}
         self._images = Images()
-        hit = [(target, index, each) for target in targets for index, each in enumerate(injections)]
         self._hits: dict[str, list[tuple[int, Injection]]] = {target.name: [] for target in targets}
         self._gates: dict[str, list[Gate]] = {target.name: [] for target in targets}
-        gates = [injection.gate() for injection in injections]
-        for target, index, injection in hit:
-            if injection.is_fault and injection.hits(target):
-                self._hits[target.name].append((index, injection))
-                gate = gates[index]
-                if gate is not None:
-                    self._gates[target.name].append(gate)
+        for index, injection in enumerate(injections):
+            gate = injection.gate()
+            for target in targets if injection.is_fault else ():
+                if injection.hits(target):
+                    self._hits[target.name].append((index, injection))
+                    self._gates[target.name] += [gate] if gate is not None else []
 
     def meet(self, target: Target, asked: Asked, ask: int, at_s: float, *, stream: bool) -> Exchange:
         """What one attempt that is really sent at `at_s` meets: the exchange, if there is room for it."""
@@ -98,7 +106,7 @@ class World:
             first_byte_s, total_s = answer.timing.first_byte_s, answer.timing.total_s
             return Exchange(answer.image, total_s if first_byte_s is None else first_byte_s, total_s)
         tokens_out = TOKENS_OUT_NOMINAL if shape.tokens_out is None else shape.tokens_out
-        first_token_s, total_s = latency_model(target.model).draw(self.chance, tokens_out, *key)
+        first_token_s, total_s = self._latencies[target.name].draw(self.chance, tokens_out, *key)
         return Exchange(answer.image, first_token_s, total_s)
 
 

@@ -31,4 +31,14 @@ INVARIANTS: tuple[type[Invariant], ...] = (
     PreferredReturns,
 )
 
-__all__ = ["INVARIANTS", "Invariant", "InvariantResult"]
+OF_ANY_CLIENT: tuple[type[Invariant], ...] = (
+    CallsEndOnce,
+    DeadlineKept,
+    RetryAllowed,
+    RetryAfterHonoured,
+    TruncatedNeverServed,
+    PreferredReturns,
+)
+"""Those that the wire and the caller can tell of any client; the others need the router's own events."""
+
+__all__ = ["INVARIANTS", "OF_ANY_CLIENT", "Invariant", "InvariantResult"]

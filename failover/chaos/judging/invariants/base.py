@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -36,7 +37,7 @@ class Invariant:
     """A rule that must hold in every drill. Subclasses look at an event by a method of its name.
 
     What a subclass remembers of a call it forgets when the call ends: memory does not grow with the
-    length of a drill.
+    length of a drill. `heard` are told of each violation: name, time, call, target.
     """
 
     name: ClassVar[str]
@@ -47,6 +48,7 @@ class Invariant:
         self.checked = 0
         self._violations = 0
         self._told: list[str] = []
+        self.heard: tuple[Callable[[str, float, str, str], None], ...] = ()
 
     def see(self, event: Event) -> None:
         """Look at one event. Many invariants together are asked through a dispatch table instead."""
@@ -67,5 +69,7 @@ class Invariant:
     def violated(self, at_s: float, call: str, target: str, what: str) -> None:
         """Write down one violation: when, in which call, at which target, and what."""
         self._violations += 1
+        for hear in self.heard:
+            hear(self.name, at_s, call, target)
         if self._violations <= VIOLATIONS_TOLD:
             self._told.append(f"at {at_s:.3f} s, call {call}, target {target}: {what}")

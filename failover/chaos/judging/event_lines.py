@@ -1,0 +1,124 @@
+"""An event as a line that people read: who did what, without the journal's field names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from failover.core.events import (
+    AttemptEnded,
+    AttemptStarted,
+    BreakerChanged,
+    CallEnded,
+    CallStarted,
+    CooldownStarted,
+    Event,
+    FateShared,
+    FirstTokenReceived,
+    InjectionEnded,
+    InjectionStarted,
+    OutageSuspected,
+    PriceInForce,
+    ReplyDoubted,
+    TargetRetired,
+    WaitStarted,
+)
+from failover.core.prices import NUSD_PER_USD
+from failover.core.vocabulary import AttemptCause
+
+CAUSES = {
+    AttemptCause.FIRST: "",
+    AttemptCause.RETRY: ", a retry",
+    AttemptCause.FALLBACK: ", a fallback",
+    AttemptCause.HEDGE: ", a hedge: the one before is silent",
+    AttemptCause.LAST_RESORT: ", a last resort: nobody else is left",
+}
+
+
+def event_line(event: Event) -> str:
+    """`call 17: attempt 1 at gpt failed after 0.21 s: overloaded (status 503)`; without its time."""
+    tell = _LINES.get(type(event))
+    return tell(event) if tell else event.event.replace("_", " ")
+
+
+def _call_started(event: CallStarted) -> str:
+    line = f"call {event.call}: a request arrives; to be tried: {', '.join(event.order) or 'nobody'}"
+    if event.held_back:
+        line += f"; held back for now: {', '.join(event.held_back)}"
+    if event.passed_over:
+        line += "; passed over: " + ", ".join(f"{name} ({reason})" for name, reason in event.passed_over)
+    return f"{line}; deadline {event.deadline_s:.3f} s"
+
+
+def _attempt_started(event: AttemptStarted) -> str:
+    probe = ", a probe of its breaker" if event.probe else ""
+    why = CAUSES.get(event.cause, f", {event.cause}")
+    limit = f"{event.total_limit_s:.3f} s"
+    return f"call {event.call}: attempt {event.attempt} is sent to {event.target}{why}{probe}; limit {limit}"
+
+
+def _attempt_ended(event: AttemptEnded) -> str:
+    about = f"call {event.call}: attempt {event.attempt} at {event.target}"
+    after = f"after {event.at_s - event.started_s:.3f} s"
+    if event.failure is None:
+        return f"{about} ended {after}: {event.outcome}, {_cost(event.cost_nusd)}"
+    status = "" if event.status is None else f" (status {event.status})"
+    hint = "" if event.retry_after_s is None else f", asked to come back in {event.retry_after_s:g} s"
+    return f"{about} failed {after}: {event.failure}{status}{hint}"
+
+
+def _call_ended(event: CallEnded) -> str:
+    attempts = "1 attempt" if event.attempts == 1 else f"{event.attempts} attempts"
+    took = f"{event.at_s - event.started_s:.3f} s, {attempts}, {_cost(event.cost_nusd)}"
+    if event.target is None:
+        return f"call {event.call}: NOT served: {event.error} after {took}"
+    return f"call {event.call}: served by {event.target} after {took}"
+
+
+def _breaker_changed(event: BreakerChanged) -> str:
+    until = "" if event.open_until_s is None else f" until {event.open_until_s:.3f} s"
+    return f"breaker of {event.target}: {event.state_from} -> {event.state_to}{until}"
+
+
+def _fate_shared(event: FateShared) -> str:
+    names, domain = ", ".join(event.targets), f"{event.scope} {event.domain}"
+    if event.until_s == event.at_s:
+        return f"{names} may be probed again: another target of {domain} answered"
+    return f"{names} kept away too, until {event.until_s:.3f} s at the latest: shares {domain}"
+
+
+def _price_in_force(event: PriceInForce) -> str:
+    rates = event.input_nusd_per_mtok, event.output_nusd_per_mtok
+    costs = " and ".join(f"${rate / NUSD_PER_USD:g}" for rate in rates)
+    return f"price of {event.target}: {costs} for a million tokens in and out"
+
+
+def _cost(cost_nusd: int | None) -> str:
+    return "cost not known" if cost_nusd is None else f"${cost_nusd / NUSD_PER_USD:.6f}"
+
+
+_LINES: Mapping[type[Event], Callable[[Any], str]] = {
+    CallStarted: _call_started,
+    AttemptStarted: _attempt_started,
+    AttemptEnded: _attempt_ended,
+    CallEnded: _call_ended,
+    BreakerChanged: _breaker_changed,
+    FateShared: _fate_shared,
+    PriceInForce: _price_in_force,
+    FirstTokenReceived: lambda event: f"call {event.call}: the first token of {event.target} arrives",
+    ReplyDoubted: lambda event: (
+        f"call {event.call}: the answer of {event.target} is doubted: {event.failure} ({event.code})"
+    ),
+    WaitStarted: lambda event: (
+        f"call {event.call}: waits until {event.until_s:.3f} s, nobody may be asked now"
+    ),
+    CooldownStarted: lambda event: (
+        f"{', '.join(event.targets)} left alone until {event.until_s:.3f} s (asked of this {event.scope})"
+    ),
+    OutageSuspected: lambda event: (
+        f"{event.target} is suspected of an outage: {event.failure}, refusal {event.evidence}"
+    ),
+    TargetRetired: lambda event: f"{event.target} is retired: {event.failure}",
+    InjectionStarted: lambda event: f"INJECTION begins: {event.kind} of {event.selector}",
+    InjectionEnded: lambda event: f"INJECTION ends: {event.kind} of {event.selector}",
+}
