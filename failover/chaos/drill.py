@@ -20,6 +20,7 @@ from failover.chaos.judging.verdict import OURS, Conclusion, DrillFacts, Verdict
 from failover.chaos.modes.outcomes import Outcomes
 from failover.chaos.modes.replay import Replay
 from failover.chaos.modes.simulation import Simulation
+from failover.chaos.route_operations import operation_of
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.chaos.subjects.driver import SubjectDrive
@@ -118,7 +119,11 @@ def run_drill(
 
 def _routes(scenario: Scenario, config: Config, mode: str) -> tuple[Routes, Workload]:
     """The routes that are called, and the workload on them."""
-    workload = scenario.workload.on([route.name for route in config.routes.values() if _is_played(route)])
+    played = [route for route in config.routes.values() if _is_played(route)]
+    if not played and not any(part.route for part in scenario.workload.parts()):
+        raise SkippedDrill(f"no route of {config.source} can be played: plain functions have no wire")
+    operations = {route.name: operation_of(route) for route in played}
+    workload = scenario.workload.on(list(operations), operations)
     told = scenario.trace.routes if scenario.trace else ()
     names = list(dict.fromkeys([*(part.route or "" for part in workload.parts()), *told]))
     unknown = [
@@ -126,8 +131,8 @@ def _routes(scenario: Scenario, config: Config, mode: str) -> tuple[Routes, Work
         for name in names
         if name not in config.routes
     ]
-    if unknown or not names:
-        raise ConfigError(unknown or [scenario.complaint(("workload",), _no_route(config, ""))])
+    if unknown:
+        raise ConfigError(unknown)
     routes = Routes(tuple(config.routes[name] for name in names), config.routes)
     idle = list(_idle(scenario, routes))
     if scenario.when_untouched == "skip" and idle and len(idle) == len(scenario.injections):

@@ -205,6 +205,7 @@ def _tell_end(asked: Asked, reached: Reached, wall_s: float, *, struck: bool) ->
     """The totals. Without rich, which may be half imported when Ctrl-C strikes."""
     if not (reached.verdicts or reached.skipped or reached.refused or struck):
         return
+    from failover.report.closing import closing
     from failover.report.printable import printable
     from failover.report.totals import summary
 
@@ -213,7 +214,8 @@ def _tell_end(asked: Asked, reached: Reached, wall_s: float, *, struck: bool) ->
         where = f" while drilling {printable(reached.running)}" if reached.running else " before any drill"
         line = f"interrupted{where}; so far: {line}"
     if struck or not asked.quiet or _exit_code(reached) != HOLDS:
-        write_line(human_stream(*asked.reports.machine), line)
+        lines = [*closing(reached.verdicts, reached.skipped), line]
+        write_line(human_stream(*asked.reports.machine), "\n".join(lines))
 
 
 def _write(asked: Asked, reached: Reached) -> bool:

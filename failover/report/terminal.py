@@ -64,6 +64,10 @@ def _rows(verdict: Verdict) -> Iterator[Row]:
     yield "latency", f"p95 {_seconds(latency.p95)}, p50 {_seconds(latency.p50)}, p99 {_seconds(latency.p99)}"
     if first_token.p95 is not None:
         yield "first token", f"p95 {_seconds(first_token.p95)}, p50 {_seconds(first_token.p50)}"
+    if len(verdict.routes) > 1:
+        for name, route in verdict.routes.items():
+            each = f"{_percent(route.success_ratio)} of {route.requests}, p95 {_seconds(route.latency_s.p95)}"
+            yield "route", f"{name}: {each}"
     if any(injection.is_fault for injection in verdict.coverage.injections):
         detected, recovered = _after(verdict.detected_after_s), _after(verdict.recovered_after_s)
         yield "fault", f"detected {detected}, recovered {recovered}"
