@@ -68,7 +68,7 @@ def _loss(verdict: Verdict) -> str:
 def _worst_route(verdict: Verdict) -> str:
     ratios = {name: route.success_ratio for name, route in verdict.routes.items()}
     known = {name: ratio for name, ratio in ratios.items() if ratio is not None}
-    if len(known) < 2:  # noqa: PLR2004  # of one route alone the share is that of all
+    if len(set(known.values())) <= 1:  # of one route alone the share is that of all
         return ""
     worst = min(known, key=lambda name: known[name])
     return f" (route {printable(worst)}: {_percent(known[worst])})"

@@ -45,6 +45,13 @@ providers: {openai: {credential: env:OPENAI_API_KEY}}
 targets: {small: {provider: openai, model: openai/text-embedding-3-small}}
 routes: {vectors: {chain: [small]}}
 """
+STRICT = """
+providers: {ollama: {credential: env:LOCAL_KEY}, gemini: {credential: env:GEMINI_API_KEY}}
+targets:
+  gemini: {provider: gemini, model: gemini/gemini-2.5-pro}
+  llama: {provider: ollama, model: ollama_chat/llama3}
+routes: {chat: {chain: [gemini, llama], policy: {on_wrong_model: fail}}}
+"""
 PLAIN = """
 targets: {score: {callable: "shop.scores:score"}}
 routes: {scores: {chain: [score]}}
@@ -169,6 +176,12 @@ def test_a_route_of_embeddings_is_asked_for_embeddings(tmp_path):
 def test_who_has_nothing_but_plain_functions_skips_it(tmp_path):
     with pytest.raises(SkippedDrill, match="plain functions have no wire"):
         drilled(named("2025-08-28-openrouter-database"), tmp_path, PLAIN)
+
+
+def test_a_reroute_of_gemini_is_seen_by_who_asks_for_the_model_it_pays_for(tmp_path):
+    verdict = drilled(named("2026-12-01-gemini-reroute-rebill"), tmp_path, STRICT)
+    assert verdict.targets["gemini"].failures["wrong_model"] > 0
+    assert verdict.targets["llama"].served > 0
 
 
 # The facts, where they are at hand.
