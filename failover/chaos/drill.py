@@ -98,23 +98,19 @@ def run_drill(
             digest = written.sha256()
     finally:
         outcomes.save()
-    verdict = compose(
-        scenario,
-        judgement,
-        DrillFacts(
-            seed=seed,
-            mode=mode,
-            events=written.events,
-            possible=oracle.possible(),
-            episodes=_sources(workload, routes, repertoire),
-            journal_sha256=digest,
-            wall_s=time.perf_counter() - began_s,
-            reproduce=_reproduce(scenario, seed, mode, config, cassettes, subject),
-            subject=OURS if subject is None else subject.name,
-            gaps=driver.gaps() if isinstance(driver, SubjectDrive) else (),
-        ),
+    found = DrillFacts(
+        seed=seed,
+        mode=mode,
+        events=written.events,
+        possible=oracle.possible(),
+        episodes=_sources(workload, routes, repertoire),
+        journal_sha256=digest,
+        wall_s=time.perf_counter() - began_s,
+        reproduce=_reproduce(scenario, seed, mode, config, cassettes, subject),
+        subject=OURS if subject is None else subject.name,
+        gaps=driver.gaps() if isinstance(driver, SubjectDrive) else (),
     )
-    return _require_noticed(scenario, routes, verdict)
+    return _require_noticed(scenario, routes, compose(scenario, judgement, found))
 
 
 def _routes(scenario: Scenario, config: Config, mode: str) -> tuple[Routes, Workload]:

@@ -154,6 +154,13 @@ def test_a_cancelled_rise_is_not_in_the_shipped_prices():
     assert (price.valid_from_s, price.valid_to_s) == (None, None)
 
 
+def test_the_page_tells_every_incident_and_no_other():
+    page = (ROOT / "docs" / "incidents.md").read_text("utf-8")
+    linked = re.findall(r"^\| \[([\w-]+)\]\(\.\./scenarios/incidents/\1\.yaml\) \|", page, re.MULTILINE)
+    assert linked == [each.name for each in INCIDENTS]
+    assert f"Of {len(INCIDENTS)} stories" in page
+
+
 # One's own config.
 
 
