@@ -111,7 +111,7 @@ class StreamedAttempt:
         self._doubts: tuple[Failure, ...] = ()
         self._headroom: Headroom | None = None
         self._begun = False
-        self.said_more_than_text = False
+        self._said_more_than_text = False
         self._watchdog = Watchdog()
 
     async def message(self) -> Message:
@@ -160,7 +160,7 @@ class StreamedAttempt:
     async def _broken(self, error: BaseException | None, failure: Failure) -> Message:
         self.error = error
         await self.close()
-        usage, resumable = self.usage or usage_told(error), self._is_resumable()
+        usage, resumable = self.usage or usage_told(error), self.is_resumable()
         return Failed(self.send.attempt, failure, usage, resumable=resumable, headroom=told_by(error))
 
     def ended(self) -> Message:
@@ -188,10 +188,10 @@ class StreamedAttempt:
             with suppress(Exception):
                 await aclose()
 
-    def _is_resumable(self) -> bool:
+    def is_resumable(self) -> bool:
         """Whether another can go on where this broke: the end of a response holds all of it, not a rest."""
         chat = self._outbound.operation == Operation.COMPLETION
-        return chat and bool(self.text) and not self.said_more_than_text
+        return chat and bool(self.text) and not self._said_more_than_text
 
     def _keep(self, piece: Piece) -> None:
         if piece.finish_reason:
@@ -205,12 +205,12 @@ class StreamedAttempt:
         if piece.value is None:
             return
         if piece.tool_call or self._held:
-            self.said_more_than_text = True
+            self._said_more_than_text = True
             if self._holds:
                 self._held.append(piece.value)
                 return
         elif piece.has_token and not piece.text:
-            self.said_more_than_text = True
+            self._said_more_than_text = True
         self.chunks.append(piece.value)
         if piece.text:
             self.text.append(piece.text)

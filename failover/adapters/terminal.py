@@ -60,7 +60,8 @@ class StreamWatch:
             self._tail = b""
             if b'"error"' in chunk:
                 self.doubtful = True
-            if not (self.ended or b'_reason":null' in chunk or b'_reason": null' in chunk):
+            # By its whole name: vLLM's last chunk says `"finish_reason":"stop"` and `"stop_reason":null`.
+            if not (self.ended or b'"finish_reason":null' in chunk or b'"finish_reason": null' in chunk):
                 self._look_for_end(chunk)
             return
         window = self._tail + chunk

@@ -51,6 +51,7 @@ class Expectations(Section):
     amplification_max: float | None = Field(default=None, ge=1.0)
     detected_within_s: float | None = Field(default=None, gt=0.0)
     recovered_within_s: float | None = Field(default=None, gt=0.0)
+    goodput_recovered_within_s: float | None = Field(default=None, gt=0.0)
     served_share_min: Mapping[str, float] = Field(default_factory=dict)
     served_share_max: Mapping[str, float] = Field(default_factory=dict)
     sometimes: tuple[Sometimes, ...] = ()

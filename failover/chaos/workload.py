@@ -19,6 +19,9 @@ from failover.core.vocabulary import Operation, Request
 from failover.errands import options
 from failover.needs import request_of
 
+ANSWERED_WITHOUT_TOKENS = frozenset({Operation.EMBEDDING, Operation.RERANK, Operation.MODERATION})
+"""What is billed by its prompt alone."""
+
 TOKENS_OUT_NOMINAL = 100
 """How long answers are, for their duration, where a workload does not say."""
 
@@ -38,7 +41,8 @@ class Shape:
         """`reply` with these counts, where both are set."""
         if self.tokens_in is None or self.tokens_out is None:
             return reply
-        return with_usage(reply, self.tokens_in, self.tokens_out)
+        tokens_out = 0 if self.operation in ANSWERED_WITHOUT_TOKENS else self.tokens_out
+        return with_usage(reply, self.tokens_in, tokens_out)
 
     def errand(self) -> Errand:
         """What is sent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -18,6 +19,19 @@ STREAMED_OPERATIONS = frozenset({Operation.COMPLETION, Operation.RESPONSES})
 NO_OPERATIONS: Mapping[str, Operation] = MappingProxyType({})
 
 
+OperationAsked = Literal[
+    Operation.COMPLETION,
+    Operation.RESPONSES,
+    Operation.EMBEDDING,
+    Operation.IMAGE_GENERATION,
+    Operation.TRANSCRIPTION,
+    Operation.SPEECH,
+    Operation.RERANK,
+    Operation.MODERATION,
+]
+"""What a workload may ask for: a plain function has no wire to be drilled on."""
+
+
 class Kind(Section):
     """What a request is: which route and operation it asks for, how large, for whom.
 
@@ -28,7 +42,7 @@ class Kind(Section):
     """
 
     route: str | None = None
-    operation: Operation = Operation.COMPLETION
+    operation: OperationAsked = Operation.COMPLETION
     tokens_in: AnyTokens | None = None
     tokens_out: AnyTokens | None = None
     stream: bool = False

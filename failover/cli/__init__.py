@@ -11,6 +11,7 @@ from failover.cli.exits import INTERRUPTED
 
 COMMANDS = {
     "drill": "runs scenario files or folders and judges them",
+    "search": "looks for the smallest fault schedule that breaks a config",
     "check": "validates a config and prints what each route can and cannot survive",
     "decide": "explains a decision: order, passed over and why, quote",
     "cassettes": "lists the episodes of vcrpy cassettes and how the router sees each",

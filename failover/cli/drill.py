@@ -125,8 +125,8 @@ def _drill_all(asked: Asked, reached: Reached, interruption: Interruption) -> No
 
 
 def _drill(scenario: Scenario, which: str, asked: Asked, reached: Reached, console: Console) -> None:
-    from failover.chaos.drill import SkippedDrill
     from failover.chaos.judging.verdict import Conclusion, Refused, Skipped
+    from failover.chaos.meeting import SkippedDrill
     from failover.report.terminal import print_skipped, print_verdict
 
     try:
@@ -149,13 +149,13 @@ def _drill(scenario: Scenario, which: str, asked: Asked, reached: Reached, conso
 def _verdict(scenario: Scenario, which: str, asked: Asked, reached: Reached, console: Console) -> Verdict:
     from rich.text import Text
 
-    from failover.chaos import drill
+    from failover.chaos import drill, meeting
     from failover.chaos.pictured import pictured_drill
     from failover.report.printable import printable
 
     mode = asked.mode or next(mode for mode in ("simulate", "replay") if mode in scenario.modes)
     if mode not in scenario.modes:
-        raise drill.SkippedDrill(f"asked to {mode}, and it is only for: {', '.join(scenario.modes)}")
+        raise meeting.SkippedDrill(f"asked to {mode}, and it is only for: {', '.join(scenario.modes)}")
     journal = _journal(scenario.name, mode, asked, reached)
     shown = Text(f"{printable(scenario.name)} ({which})")
     with console.status(shown) if console.is_terminal and not asked.quiet else nullcontext():

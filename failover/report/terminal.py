@@ -68,6 +68,8 @@ def _rows(verdict: Verdict) -> Iterator[Row]:
         for name, route in verdict.routes.items():
             each = f"{_percent(route.success_ratio)} of {route.requests}, p95 {_seconds(route.latency_s.p95)}"
             yield "route", f"{name}: {each}"
+    if verdict.regret.cost_usd is not None or verdict.regret.latency_s is not None:
+        yield "regret", _regret(verdict)
     if any(injection.is_fault for injection in verdict.coverage.injections):
         detected, recovered = _after(verdict.detected_after_s), _after(verdict.recovered_after_s)
         yield "fault", f"detected {detected}, recovered {recovered}"
@@ -106,6 +108,13 @@ def _cost(verdict: Verdict) -> str:
         return f"not known: no price for {', '.join(unpriced)}"
     each = "-" if verdict.cost_per_1k_usd is None else f"${verdict.cost_per_1k_usd:.4f}"
     return f"${verdict.cost_usd:.4f}, {each} for 1000 requests"
+
+
+def _regret(verdict: Verdict) -> str:
+    """What the served spent and waited beyond the least possible."""
+    cost_usd, latency_s = verdict.regret.cost_usd, verdict.regret.latency_s
+    spent = "-" if cost_usd is None else f"${cost_usd / verdict.served * 1000.0:.4f}"
+    return f"{spent} for 1000 served, {_seconds(latency_s)} for each"
 
 
 def _percent(share: float | None) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from failover.chaos.judging.invariants import Invariant, InvariantResult
 from failover.chaos.judging.judge import Judge, Judgement
+from failover.chaos.judging.oracle import Possible
 from failover.chaos.judging.verdict import DrillFacts, Verdict, compose
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario, ScenarioSection
@@ -30,7 +31,7 @@ from failover.core.events import (
 from failover.core.failures import FailureKind, Scope
 from failover.core.policy import Policy
 from failover.core.prices import DatedPrice
-from failover.core.vocabulary import AttemptCause, Operation, Outcome, Route, Target
+from failover.core.vocabulary import AttemptCause, Operation, Outcome, Reason, Route, Target
 from failover.documents import Document
 
 FIRST, RETRY, FALLBACK = AttemptCause.FIRST, AttemptCause.RETRY, AttemptCause.FALLBACK
@@ -105,10 +106,16 @@ class Journal:
         """A refusal is not believed."""
         return self.write(OutageSuspected(self.now, target, FailureKind.UNAUTHORIZED, 1))
 
-    def call(self, deadline_s: float = 30.0, order: tuple[str, ...] = ("gpt", "claude", "mistral")) -> Told:
+    def call(
+        self,
+        deadline_s: float = 30.0,
+        order: tuple[str, ...] = ("gpt", "claude", "mistral"),
+        passed_over: tuple[tuple[str, Reason], ...] = (),
+        operation: Operation = Operation.COMPLETION,
+    ) -> Told:
         """A request arrives now."""
         self.calls += 1
-        facts = (order, (), (), Operation.COMPLETION)
+        facts = (order, passed_over, (), operation)
         self.write(CallStarted(self.now, str(self.calls), "chat", self.now + deadline_s, *facts))
         return Told(self, str(self.calls), self.now + deadline_s)
 
@@ -247,7 +254,7 @@ FACTS = DrillFacts(
     seed=7,
     mode="simulate",
     events=4,
-    oracle_success_ratio=1.0,
+    possible=Possible(0, 0, 0, 0, 0, 0.0, 0.0),
     episodes={"recorded": 1, "borrowed": 1, "synthetic": 1},
     journal_sha256="0" * 64,
     wall_s=0.25,

@@ -8,6 +8,7 @@ import pytest
 
 from failover.chaos.judging.expectations import AT_LEAST, AT_MOST, Evidence, judge_expectations
 from failover.chaos.judging.histogram import Quantiles
+from failover.chaos.judging.regret import Figures
 from failover.chaos.scenario import Expectations
 from tests.drills.journals import OUTAGE, Journal, judged, scenario, weathered
 
@@ -27,12 +28,14 @@ def evidence(**changes):
         recovered_after_s=8.0,
         **changes,
     )
-    return Evidence(measures, judgement.coverage, 0.1)
+    return Evidence(measures, judgement.coverage, Figures(0.1, 4.0, 0.25))
 
 
 MEASURED = {
     "success_ratio_min": 0.8,
     "regret_success_ratio_max": 0.1,
+    "regret_cost_per_1k_max_usd": 50.0,
+    "regret_latency_max_s": 0.25,
     "latency_p95_max_s": 2.0,
     "first_token_p95_max_s": 0.2,
     "cost_per_1k_max_usd": 20.0,
@@ -71,7 +74,7 @@ def test_a_limit_that_is_just_missed_is_not(name):
 @pytest.mark.parametrize("name", MEASURED)
 def test_what_could_not_be_measured_is_not_met(name):
     judgement = judged(Journal())
-    held = result(name, MEASURED[name], Evidence(judgement.measures, judgement.coverage, None))
+    held = result(name, MEASURED[name], Evidence(judgement.measures, judgement.coverage, Figures(None)))
     assert (held.measured, held.ok) == (None, False)
 
 
@@ -82,7 +85,7 @@ def test_what_is_not_expected_is_not_judged():
 @pytest.mark.parametrize(("target", "share"), [("gpt", 61 / 82), ("claude", 21 / 82), ("mistral", 0.0)])
 def test_the_share_of_each_target_is_held_on_both_sides(target, share):
     judgement = judged(weathered(), scenario(OUTAGE))
-    seen = Evidence(judgement.measures, judgement.coverage, 0.0)
+    seen = Evidence(judgement.measures, judgement.coverage, Figures(0.0))
     low = result("served_share_min", {target: share}, seen)
     high = result("served_share_max", {target: share}, seen)
     assert (low.ok, high.ok, low.name) == (True, True, f"served_share_min.{target}")
@@ -104,4 +107,4 @@ def test_what_should_happen_sometimes_must_happen_once():
 def test_an_unknown_price_meets_no_limit_of_cost():
     judgement = judged(weathered(), scenario(OUTAGE))
     unpriced = replace(judgement.measures, cost_nusd=None)
-    assert not result("cost_per_1k_max_usd", 99.0, Evidence(unpriced, judgement.coverage, 0.0)).ok
+    assert not result("cost_per_1k_max_usd", 99.0, Evidence(unpriced, judgement.coverage, Figures(0.0))).ok

@@ -22,9 +22,10 @@ from failover.chaos.judging.invariants.retry_after_honoured import RetryAfterHon
 from failover.chaos.judging.invariants.retry_allowed import RetryAllowed
 from failover.chaos.judging.invariants.retry_budget_kept import RetryBudgetKept
 from failover.chaos.judging.invariants.truncated_never_served import TruncatedNeverServed
+from failover.chaos.routes import Routes
 from failover.core.failures import FailureKind
 from failover.core.policy import BreakerPolicy, RetryBudgetPolicy, StreamRecovery
-from failover.core.vocabulary import Outcome, Route, Target
+from failover.core.vocabulary import Operation, Outcome, Reason, Route, Target
 from tests.drills.journals import (
     DEARER,
     FALLBACK,
@@ -84,7 +85,7 @@ def test_of_many_violations_the_first_are_told_and_the_rest_counted():
 
 @pytest.mark.parametrize("kind", INVARIANTS)
 def test_memory_is_that_of_the_calls_in_flight(kind):
-    invariant = kind(scenario(OUTAGE), route())
+    invariant = kind(scenario(OUTAGE), Routes.only(route()))
     for event in weathered().events:
         invariant.see(event)
     kept_of_calls = [
@@ -230,6 +231,21 @@ def test_a_breaker_does_not_half_open_before_its_time():
     assert "half-opened before 10.000 s" in broken(OpenBreakerRespected, journal)
 
 
+def test_who_cannot_do_the_job_keeps_no_breaker_of_the_others_closed():
+    """Only `gpt` can embed: it is asked again a moment after it opened, though `claude` stands."""
+
+    def half_opened_after(seconds: float, reason: Reason) -> Journal:
+        journal = Journal()
+        others = (("claude", reason), ("mistral", reason))
+        journal.call(order=("gpt",), passed_over=others).ends(error="AllTargetsFailedError")
+        return journal.breaker("gpt", "closed", "open", 10.0).at(seconds).breaker("gpt", "open", "half-open")
+
+    unable, cooling = Reason.OTHER_VECTOR_SPACE, Reason.COOLDOWN
+    assert kept(OpenBreakerRespected, half_opened_after(1.0, unable)) == 0
+    assert "half-opened" in broken(OpenBreakerRespected, half_opened_after(0.5, unable))
+    assert "half-opened" in broken(OpenBreakerRespected, half_opened_after(1.0, cooling))
+
+
 @pytest.mark.parametrize(
     "away",
     [
@@ -247,6 +263,50 @@ def test_while_every_target_is_away_a_breaker_may_half_open_a_moment_after_it_op
 
     assert kept(OpenBreakerRespected, half_opened_after(1.0)) == 0
     assert "half-opened" in broken(OpenBreakerRespected, half_opened_after(0.5))
+
+
+def on_trial(*, answers: bool) -> Journal:
+    """Everybody is away: mistral's cooldown is over, and one attempt finds out whether it is left alone."""
+    journal = Journal().breaker("claude", "closed", "open", 20.0).cools_down("mistral", 7.0)
+    journal.at(7.0).breaker("gpt", "closed", "open", 17.0)
+    call = journal.call().asks("mistral")
+    if answers:
+        call.answers(0.5)
+    return journal
+
+
+def test_who_is_on_trial_after_a_cooldown_is_away():
+    half_opened = on_trial(answers=False).at(8.5).breaker("gpt", "open", "half-open")
+    assert kept(OpenBreakerRespected, half_opened) == 1
+
+
+@pytest.mark.parametrize(
+    "journal", [on_trial(answers=True).at(8.5), on_trial(answers=False).at(9.5)], ids=["answered", "too long"]
+)
+def test_a_trial_keeps_others_away_until_it_is_answered_and_not_for_long(journal):
+    journal.breaker("gpt", "open", "half-open")
+    assert "half-opened before" in broken(OpenBreakerRespected, journal)
+
+
+def test_a_trial_that_speaks_keeps_nobody_away():
+    journal = Journal().breaker("claude", "closed", "open", 20.0).cools_down("mistral", 7.0)
+    journal.at(7.0).breaker("gpt", "closed", "open", 17.0)
+    journal.call().asks("mistral").streams(0.5)
+    journal.at(8.5).breaker("gpt", "open", "half-open")
+    assert "half-opened before" in broken(OpenBreakerRespected, journal)
+
+
+def test_who_cannot_do_the_job_at_all_is_away():
+    journal = Journal().breaker("claude", "closed", "open", 20.0).breaker("gpt", "closed", "open", 10.0)
+    journal.call(passed_over=(("mistral", Reason.WINDOW_TOO_SMALL),))
+    assert kept(OpenBreakerRespected, journal.at(1.0).breaker("gpt", "open", "half-open")) == 0
+
+
+def test_who_is_passed_over_for_a_moment_is_not_away_for_that():
+    journal = Journal().breaker("claude", "closed", "open", 20.0).breaker("gpt", "closed", "open", 10.0)
+    journal.call(passed_over=(("mistral", Reason.LIMIT_REACHED),))
+    journal.at(1.0).breaker("gpt", "open", "half-open")
+    assert "half-opened before" in broken(OpenBreakerRespected, journal)
 
 
 def test_at_most_so_many_probes_run_at_once():
@@ -495,6 +555,20 @@ def test_without_a_price_nothing_may_be_charged():
     assert kept(ChargesExact, unknown) == 1
 
 
+def untold(operation, **said):
+    journal = Journal().prices("gpt")
+    journal.call(operation=operation).asks("gpt").answers(**said).ends("gpt")
+    return journal
+
+
+def test_an_answer_that_tells_no_tokens_has_an_unknown_cost_unless_it_is_a_chat():
+    assert kept(ChargesExact, untold(Operation.SPEECH, cost_nusd=None)) == 1
+    assert kept(ChargesExact, untold(Operation.COMPLETION, cost_nusd=0)) == 1
+    assert "0 were owed" in broken(ChargesExact, untold(Operation.COMPLETION, cost_nusd=None))
+    told = untold(Operation.EMBEDDING, tokens=(1000, 0), cost_nusd=None)
+    assert "1000000 were owed" in broken(ChargesExact, told)
+
+
 # Limits of one's own
 
 
@@ -584,6 +658,12 @@ def test_a_return_is_not_asked_for_where(change, facts):
     journal, where = gone_for_good(**facts)
     change(journal)
     assert kept(PreferredReturns, journal, where) == 0
+
+
+def test_a_return_is_not_asked_for_before_the_time_that_a_later_fault_asked_for():
+    journal = calm().at(100.0).starts(0).at(110.0).ends(0).served("gpt", times=30)
+    journal.at(200.0).starts(1).cools_down("gpt", 580.0).at(210.0).ends(1).served("claude", times=30)
+    assert kept(PreferredReturns, journal.at(600.0), scenario(OUTAGE, OUTAGE)) == 0
 
 
 def test_a_return_is_not_asked_for_without_a_steady_state():

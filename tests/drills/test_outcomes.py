@@ -14,17 +14,29 @@ import pytest
 
 from failover.adapters.wire import ConnectionFault, WireReply
 from failover.chaos.injections.outage import FAULTS
-from failover.chaos.modes import outcomes as finding_out
+from failover.chaos.modes import observing
 from failover.chaos.modes.outcomes import Outcomes, cache_folder
-from failover.chaos.workload import Size
+from failover.chaos.workload import Shape
 from failover.chaos.world.image import Image
-from failover.chaos.world.repertoire import Source, repertoire
+from failover.chaos.world.outcome import Outcome
+from failover.chaos.world.repertoire import Repertoire
+from failover.chaos.world.successes import Source
 from failover.chaos.world.synthetic import synthetic_success
 from failover.chaos.world.wire_shapes import error_image
 from failover.core.failures import Failure, FailureKind, Phase
-from failover.core.vocabulary import Target, Usage
-from failover.errors import CassetteError
-from tests.drills.worlds import CONFIG, GPT, LITELLM_WARNS, MEANT, ROOT, STORY, outcomes, target, written
+from failover.core.vocabulary import Operation, Target
+from tests.drills.worlds import (
+    AS_RECORDED,
+    CONFIG,
+    GPT,
+    LITELLM_WARNS,
+    MEANT,
+    ROOT,
+    STORY,
+    outcomes,
+    target,
+    written,
+)
 
 pytestmark = LITELLM_WARNS
 
@@ -37,13 +49,26 @@ MODELS = [
     "perplexity/sonar",
 ]
 OFFLINE = "a drill looked up an address"
+SAYS_NOTHING_USED = Outcome()
 
 
 def answer(text: str = "an answer") -> Image:
     """An image that nobody has seen before."""
-    body = json.loads(synthetic_success("openai/m").body)
+    body = json.loads(synthetic_success(GPT.model).body)
     body["choices"][0]["message"]["content"] = text
     return Image(text, reply=WireReply(200, {"content-type": "application/json"}, json.dumps(body).encode()))
+
+
+def found_out(asked: Target, image: Image, *, stream: bool = False, by: Outcomes | None = None) -> Outcome:
+    """What a plain chat with `asked` comes to that meets `image`."""
+    return (by or outcomes()).of(asked, AS_RECORDED, image, stream=stream)
+
+
+def failure(asked: Target, image: Image, *, stream: bool = False) -> Failure:
+    """The same, where it is one."""
+    found = found_out(asked, image, stream=stream).failure
+    assert found is not None
+    return found
 
 
 class Counting:
@@ -51,12 +76,12 @@ class Counting:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.passed = 0
-        self._observed = finding_out._observed  # noqa: SLF001  the seam to litellm has no public name
-        monkeypatch.setattr(finding_out, "_observed", self)
+        self._observed = observing.observed
+        monkeypatch.setattr(observing, "observed", self)
 
-    def __call__(self, asked: Target, image: Image, *, stream: bool):
+    def __call__(self, asked: Target, shape: Shape, image: Image, *, stream: bool) -> Outcome:
         self.passed += 1
-        return self._observed(asked, image, stream=stream)
+        return self._observed(asked, shape, image, stream=stream)
 
 
 @pytest.fixture
@@ -83,8 +108,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_error_is_the_failure_that_was_meant(model, status, stream) -> None:
     asked = target("asked", model)
     wait_s = 7.0 if status == 429 else None
-    found = outcomes(stream=stream).of(asked, error_image(asked.provider, status, wait_s))
-    assert isinstance(found, Failure)
+    found = failure(asked, error_image(asked.provider, status, wait_s), stream=stream)
     assert (found.kind, found.status, found.retry_after_s) == (MEANT[status], status, wait_s)
 
 
@@ -92,15 +116,14 @@ def test_an_error_is_the_failure_that_was_meant(model, status, stream) -> None:
 @pytest.mark.parametrize("fault", [ConnectionFault.REFUSED, ConnectionFault.RESET])
 @pytest.mark.parametrize("model", MODELS)
 def test_a_broken_connection_is_one(model, fault, stream) -> None:
-    found = outcomes(stream=stream).of(target("asked", model), FAULTS[fault])
-    assert isinstance(found, Failure)
+    found = failure(target("asked", model), FAULTS[fault], stream=stream)
     assert found.kind is FailureKind.CONNECTION
 
 
 def test_silence_is_a_timeout_without_waiting_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody can find it out: it would take for ever."""
-    monkeypatch.setattr(finding_out, "_observed", None)
-    found = outcomes().of(GPT, FAULTS[ConnectionFault.HANG])
+    monkeypatch.setattr(observing, "observed", None)
+    found = failure(GPT, FAULTS[ConnectionFault.HANG])
     assert found == Failure(FailureKind.TIMEOUT, phase=Phase.TOTAL)
 
 
@@ -109,32 +132,32 @@ def test_silence_is_a_timeout_without_waiting_for_it(monkeypatch: pytest.MonkeyP
 def test_who_is_in_no_cassette_answers_with_a_success(model, stream) -> None:
     """Else a target that no cassette knows would be down by itself."""
     asked = target("asked", model)
-    made_up = repertoire([asked], [], Size(None, None), stream=stream)["asked"]
+    made_up = Repertoire([]).of(asked, AS_RECORDED, stream=stream)
     assert made_up.source is Source.SYNTHETIC
-    assert isinstance(outcomes(stream=stream).of(asked, made_up.answers[0].image), Usage)
+    assert found_out(asked, made_up.answers[0].image, stream=stream).failure is None
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"choices": []}', b"<html>come back later</html>"])
 def test_a_success_that_says_nothing_is_malformed(body) -> None:
     reply = WireReply(200, {"content-type": "application/json"}, body)
-    found = outcomes().of(GPT, Image("odd", reply=reply))
-    assert isinstance(found, Failure)
-    assert found.kind is FailureKind.MALFORMED_REPLY
+    assert failure(GPT, Image("odd", reply=reply)).kind is FailureKind.MALFORMED_REPLY
 
 
 @pytest.mark.parametrize("model", ["cohere/command-a-03-2025", "replicate/meta/llama-3"])
-def test_a_provider_that_litellm_reaches_by_a_client_of_its_own_is_not_sent_to(model) -> None:
-    """A drill sends nothing anywhere: what cannot be played is refused, in the drill's own words."""
-    with pytest.raises(CassetteError, match="cannot be played"):
-        outcomes().of(target("asked", model), error_image("cohere", 503))
+def test_a_provider_that_litellm_reaches_by_a_client_of_its_own_is_not_sent_to(
+    model, litellm: Counting
+) -> None:
+    """A drill sends nothing anywhere: what cannot be played is judged by our classifier alone."""
+    assert failure(target("asked", model), error_image("cohere", 503)).kind is FailureKind.OVERLOADED
+    assert litellm.passed == 0
 
 
 # Found out once.
 
 
 def test_an_image_passes_litellm_once(litellm: Counting, tmp_path: Path) -> None:
-    found, image = Outcomes(stream=False, folder=tmp_path), answer()
-    assert {found.of(GPT, image) for _ in range(5)} == {Usage(0, 0)}
+    found, image = Outcomes(tmp_path), answer()
+    assert {found_out(GPT, image, by=found) for _ in range(5)} == {SAYS_NOTHING_USED}
     assert litellm.passed == 1
 
 
@@ -142,86 +165,90 @@ def test_it_may_be_found_out_while_an_event_loop_runs(tmp_path: Path) -> None:
     """A replay asks on its own loop what nobody could have served; a caller may drill from a coroutine."""
 
     async def ask() -> object:
-        return Outcomes(stream=False, folder=tmp_path).of(GPT, answer("asked on a loop"))
+        return found_out(GPT, answer("asked on a loop"), by=Outcomes(tmp_path))
 
-    assert asyncio.run(ask()) == Usage(0, 0)
+    assert asyncio.run(ask()) == SAYS_NOTHING_USED
 
 
 @pytest.mark.parametrize(
     "image", [answer("kept"), error_image("openai", 429, 7.0), FAULTS[ConnectionFault.RESET]]
 )
-def test_the_next_drill_reads_what_the_last_one_found_out(image, litellm: Counting, tmp_path: Path) -> None:
-    first = Outcomes(stream=False, folder=tmp_path)
-    found = first.of(GPT, image)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_the_next_drill_reads_what_the_last_one_found_out(
+    image, stream, litellm: Counting, tmp_path: Path
+) -> None:
+    first = Outcomes(tmp_path)
+    found = found_out(GPT, image, stream=stream, by=first)
     first.save()
-    assert Outcomes(stream=False, folder=tmp_path).of(GPT, image) == found
+    assert found_out(GPT, image, stream=stream, by=Outcomes(tmp_path)) == found
     assert litellm.passed == 1
 
 
 def test_two_drills_at_once_keep_what_both_found_out(litellm: Counting, tmp_path: Path) -> None:
-    one, other = (Outcomes(stream=False, folder=tmp_path) for _ in range(2))
-    one.of(GPT, answer("one"))
-    other.of(GPT, answer("other"))
+    one, other = (Outcomes(tmp_path) for _ in range(2))
+    found_out(GPT, answer("one"), by=one)
+    found_out(GPT, answer("other"), by=other)
     one.save()
     other.save()
-    last = Outcomes(stream=False, folder=tmp_path)
-    last.of(GPT, answer("one"))
-    last.of(GPT, answer("other"))
+    last = Outcomes(tmp_path)
+    found_out(GPT, answer("one"), by=last)
+    found_out(GPT, answer("other"), by=last)
     assert litellm.passed == 2
 
 
 @pytest.mark.parametrize(
-    ("asked", "image", "stream"),
+    ("asked", "shape", "image", "stream"),
     [
-        (GPT, answer("other words"), False),
-        (GPT, error_image("openai", 500), False),
-        (target("gpt", "openai/gpt-5.6-sol"), answer(), False),
-        (GPT, answer(), True),
+        (GPT, AS_RECORDED, answer("other words"), False),
+        (GPT, AS_RECORDED, error_image("openai", 500), False),
+        (target("gpt", "openai/gpt-5.6-sol"), AS_RECORDED, answer(), False),
+        (GPT, Shape(Operation.RESPONSES), answer(), False),
+        (GPT, AS_RECORDED, answer(), True),
     ],
-    ids=["content", "status", "model", "stream"],
+    ids=["content", "status", "model", "operation", "stream"],
 )
-def test_what_is_remembered_is_of_this_content_only(asked, image, stream, litellm, tmp_path) -> None:
-    first = Outcomes(stream=False, folder=tmp_path)
-    first.of(GPT, answer())
+def test_what_is_remembered_is_of_this_content_only(asked, shape, image, stream, litellm, tmp_path) -> None:
+    first = Outcomes(tmp_path)
+    found_out(GPT, answer(), by=first)
     first.save()
-    Outcomes(stream=stream, folder=tmp_path).of(asked, image)
+    Outcomes(tmp_path).of(asked, shape, image, stream=stream)
     assert litellm.passed == 2
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '"text"', "\x00", '{"k": [1]}'])
 def test_a_corrupt_file_is_ignored(content: str, tmp_path: Path) -> None:
-    first = Outcomes(stream=False, folder=tmp_path)
-    first.of(GPT, answer())
+    first = Outcomes(tmp_path)
+    found_out(GPT, answer(), by=first)
     first.save()
     (file,) = tmp_path.iterdir()
     file.write_text(content, "utf-8")
-    again = Outcomes(stream=False, folder=tmp_path)
-    assert again.of(GPT, answer()) == Usage(0, 0)
+    again = Outcomes(tmp_path)
+    assert found_out(GPT, answer(), by=again) == SAYS_NOTHING_USED
     again.save()
     assert json.loads(file.read_text("utf-8"))
 
 
-@pytest.mark.parametrize("entry", [None, [], [1], "text", ["no-such-kind", 500, "", None, None, ""]])
+@pytest.mark.parametrize("entry", [None, [], [1], "text", {"failure": {"kind": "no such kind"}}])
 def test_a_corrupt_entry_is_found_out_anew(entry: object, tmp_path: Path) -> None:
-    first = Outcomes(stream=False, folder=tmp_path)
-    first.of(GPT, answer())
+    first = Outcomes(tmp_path)
+    found_out(GPT, answer(), by=first)
     first.save()
     (file,) = tmp_path.iterdir()
     file.write_text(json.dumps(dict.fromkeys(json.loads(file.read_text("utf-8")), entry)), "utf-8")
-    assert Outcomes(stream=False, folder=tmp_path).of(GPT, answer()) == Usage(0, 0)
+    assert found_out(GPT, answer(), by=Outcomes(tmp_path)) == SAYS_NOTHING_USED
 
 
 def test_a_folder_that_cannot_be_written_harms_nobody(tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.write_text("", "utf-8")
-    found = Outcomes(stream=False, folder=in_the_way / "cache")
-    assert found.of(GPT, answer()) == Usage(0, 0)
+    found = Outcomes(in_the_way / "cache")
+    assert found_out(GPT, answer(), by=found) == SAYS_NOTHING_USED
     found.save()
     assert in_the_way.read_text("utf-8") == ""
 
 
 def test_nothing_new_writes_nothing(tmp_path: Path) -> None:
-    Outcomes(stream=False, folder=tmp_path / "cache").save()
+    Outcomes(tmp_path / "cache").save()
     assert not (tmp_path / "cache").exists()
 
 

@@ -8,27 +8,33 @@ from typing import Any
 
 import pytest
 
+from failover.adapters.operations import METHODS
 from failover.adapters.wire import WireReply
 from failover.cassettes.episodes import Episode, RecordedRequest
 from failover.cassettes.timing import Timing
-from failover.chaos.workload import Size
+from failover.chaos.scenario import STREAMED_OPERATIONS
+from failover.chaos.workload import Shape
 from failover.chaos.world.chance import Chance
 from failover.chaos.world.image import Image
-from failover.chaos.world.repertoire import Source, Success, Successes, repertoire
+from failover.chaos.world.repertoire import CHATS, ENDPOINTS, WITHOUT_RESPONSES, Repertoire
+from failover.chaos.world.successes import Source, Success, Successes
 from failover.chaos.world.synthetic import synthetic_success
 from failover.chaos.world.usage_shapes import with_usage
 from failover.chaos.world.world import World
 from failover.core.prices import PriceBook
-from failover.core.vocabulary import Usage
-from tests.drills.worlds import GPT, LITELLM_WARNS, outcomes, target
+from failover.core.vocabulary import Operation, Usage
+from tests.drills.worlds import AS_RECORDED, GPT, LITELLM_WARNS, ByHand, asked, outcomes, target
 from tests.edge.fake_wire import ANTHROPIC_STREAM, OPENAI_STREAM, STREAM, gemini_chunk, openai_chunk
 
 pytestmark = LITELLM_WARNS
-AS_RECORDED = Size(None, None)
+
+
+ASKED = Usage(321, 45)
+SIZED = Shape(Operation.COMPLETION, ASKED.tokens_in, ASKED.tokens_out)
 
 
 def episode(model: str = "gpt-5.6-luna", provider: str = "openai", **changes: Any) -> Episode:
-    """A recorded success of a chat completion."""
+    """A recorded success of a chat."""
     recorded = Episode(
         file="here.yaml",
         n=0,
@@ -43,8 +49,8 @@ def episode(model: str = "gpt-5.6-luna", provider: str = "openai", **changes: An
     return replace(recorded, **changes)
 
 
-def of_gpt(*episodes: Episode, size: Size = AS_RECORDED, stream: bool = False) -> Successes:
-    return repertoire([GPT], episodes, size, stream=stream)["gpt"]
+def of_gpt(*episodes: Episode, shape: Shape = AS_RECORDED, stream: bool = False) -> Successes:
+    return Repertoire(episodes).of(GPT, shape, stream=stream)
 
 
 def test_a_target_answers_with_its_own_models_recordings() -> None:
@@ -78,18 +84,36 @@ def test_what_is_no_whole_success_of_a_completion_is_not_used(unusable) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "recorded_as"),
-    [("gemini/g", "google-gemini"), ("azure/g", "azure-openai")],
+    ("model", "recorded_as", "endpoint"),
+    [("gemini/g", "google-gemini", "generateContent"), ("azure/g", "azure-openai", "chat.completions")],
 )
-def test_a_provider_is_found_by_the_cassettes_name_for_it(model, recorded_as) -> None:
-    asked = target("asked", model)
-    found = repertoire([asked], [episode("g", recorded_as)], AS_RECORDED, stream=False)["asked"]
+def test_a_provider_is_found_by_the_cassettes_name_for_it(model, recorded_as, endpoint) -> None:
+    chat = episode("g", recorded_as, endpoint=endpoint)
+    found = Repertoire([chat]).of(target("asked", model), AS_RECORDED, stream=False)
     assert found.source is Source.RECORDED
 
 
+@pytest.mark.parametrize(
+    ("model", "recorded_as"),
+    [("anthropic/g", "anthropic"), ("gemini/g", "google-gemini"), ("ollama_chat/g", "ollama")],
+)
+def test_what_an_openai_style_endpoint_answered_is_none_of_litellms_own_dialect(model, recorded_as) -> None:
+    """It could not be read, and the target would be down by itself."""
+    found = Repertoire([episode("g", recorded_as)]).of(target("asked", model), AS_RECORDED, stream=False)
+    assert found.source is Source.SYNTHETIC
+
+
+def test_a_list_of_json_is_no_stream_that_litellm_asks_for() -> None:
+    body = b'[{"candidates": [{"content": {"parts": [{"text": "hi"}]}, "finishReason": "STOP"}]}]'
+    reply = WireReply(200, {"content-type": "application/json"}, body)
+    streamed = episode("g", "google-gemini", endpoint="streamGenerateContent", stream=True, reply=reply)
+    found = Repertoire([streamed]).of(target("asked", "gemini/g"), AS_RECORDED, stream=True)
+    assert found.source is Source.SYNTHETIC
+
+
 def takes(success: Success) -> tuple[float, float]:
-    of = World(Chance(1), [GPT], {"gpt": Successes(Source.RECORDED, (success,))}, (), PriceBook(), 100)
-    found = of.exchange(GPT, "1", 1, 0.0, stream=False)
+    answers = ByHand({"gpt": Successes(Source.RECORDED, (success,))})
+    found = World(Chance(1), [GPT], answers, (), PriceBook()).exchange(GPT, asked(), 1, 0.0, stream=False)
     return found.first_token_s, found.total_s
 
 
@@ -110,9 +134,56 @@ def test_the_timing_of_a_mock_server_is_nobodys() -> None:
     assert drawn == takes(Success(answer.image))
 
 
+# Every operation.
+
+PLAYABLE = [
+    pytest.param(operation, f"{provider}/{model}", stream, id=f"{operation}-{provider}{'-streamed' * stream}")
+    for operation, providers in {
+        **{operation: method.styles for operation, method in METHODS.items()},
+        Operation.COMPLETION: ("openai", "anthropic", "gemini", "mistral", "azure", "groq", "ollama_chat"),
+    }.items()
+    for provider in providers
+    for stream in ((False, True) if operation in STREAMED_OPERATIONS else (False,))
+    # litellm streams a response only of models that it knows to: of others it makes a stream itself.
+    for model in ("grok-4.3" if provider == "xai" else "gpt-5.6-luna",)
+]
+
+
+@pytest.mark.parametrize(("operation", "model", "stream"), PLAYABLE)
+def test_whom_no_cassette_knows_answers_every_operation_that_it_may_be_asked_for(
+    operation: Operation, model: str, *, stream: bool
+) -> None:
+    shape = Shape(operation, ASKED.tokens_in, ASKED.tokens_out)
+    of = target("asked", model, api_base="https://drilled.invalid")
+    (answer,) = Repertoire([]).of(of, shape, stream=stream).answers
+    found = outcomes().of(of, shape, answer.image, stream=stream)
+    assert (found.failure, found.doubts) == (None, ())
+    assert not stream or found.course.pieces
+    if found.usage is not None:
+        billed = ASKED.tokens_out if operation in STREAMED_OPERATIONS else 0
+        assert found.usage == Usage(ASKED.tokens_in, billed)
+
+
+@pytest.mark.parametrize("operation", ENDPOINTS)
+def test_only_recordings_of_the_operation_answer_it(operation: Operation) -> None:
+    endpoints = {endpoint for each in ENDPOINTS.values() for endpoint in each}
+    made = {
+        endpoint: of_gpt(episode(endpoint=endpoint), shape=Shape(operation)).source for endpoint in endpoints
+    }
+    recorded = {endpoint for endpoint, source in made.items() if source is Source.RECORDED}
+    assert recorded == ENDPOINTS[operation]
+
+
+@pytest.mark.parametrize("provider", WITHOUT_RESPONSES)
+def test_a_response_that_litellm_makes_of_a_chat_is_answered_with_one(provider: str) -> None:
+    (endpoint, *_) = sorted(CHATS.get(provider, ENDPOINTS[Operation.COMPLETION]))
+    chat = episode("g", provider, endpoint=endpoint)
+    of = target("asked", f"{provider}/g")
+    assert Repertoire([chat]).of(of, Shape(Operation.RESPONSES), stream=False).source is Source.RECORDED
+
+
 # Tokens, on the wire and as litellm reads them.
 
-ASKED = Usage(321, 45)
 DETAILED = {
     "prompt_tokens": 9,
     "completion_tokens": 9,
@@ -124,7 +195,7 @@ DETAILED = {
 
 def read_back(model: str, reply: WireReply, *, stream: bool = False) -> Any:
     image = Image("sized", reply=with_usage(reply, ASKED.tokens_in, ASKED.tokens_out))
-    return outcomes(stream=stream).of(target("read", model), image)
+    return outcomes().of(target("read", model), AS_RECORDED, image, stream=stream).usage
 
 
 USAGE_CHUNK = openai_chunk({}, None, usage=DETAILED)
@@ -186,6 +257,6 @@ def test_a_body_that_tells_no_tokens_stays_as_it_is(body) -> None:
 
 @pytest.mark.parametrize("model", [*STREAMS, "groq/openai/gpt-oss-120b", "perplexity/sonar"])
 def test_who_is_in_no_cassette_is_billed_in_streams_too(model) -> None:
-    asked = target("asked", model)
-    made_up = repertoire([asked], [], Size(321, 45), stream=True)["asked"]
-    assert outcomes(stream=True).of(asked, made_up.answers[0].image) == ASKED
+    of = target("asked", model)
+    made_up = Repertoire([]).of(of, SIZED, stream=True)
+    assert outcomes().of(of, SIZED, made_up.answers[0].image, stream=True).usage == ASKED

@@ -12,14 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from failover.chaos.judging.verdict import Refused, Skipped, to_json
+from failover.chaos.judging.oracle import Possible
+from failover.chaos.judging.verdict import Refused, Skipped, compose, to_json
 from failover.core.failures import FailureKind
+from failover.core.prices import NUSD_PER_USD
 from failover.report.json_report import json_report
 from failover.report.junit import junit_report
 from failover.report.printable import printable
 from failover.report.terminal import print_skipped, print_verdict
 from failover.report.totals import summary
-from tests.drills.journals import FACTS, OUTAGE, Journal, calm, scenario, verdict_on, weathered
+from tests.drills.journals import FACTS, OUTAGE, Journal, calm, judged, scenario, verdict_on, weathered
 
 HOSTILE = "[red]x[/red] <b>&\x1b[31m\x00\ud800"
 
@@ -88,6 +90,20 @@ def test_streams_show_their_first_token():
     journal = calm()
     journal.call().asks("gpt").streams(after_s=1.0).answers().ends("gpt")
     assert "first token p95 0.996 s, p50 0.996 s" in told(verdict_on(journal))
+
+
+@pytest.mark.parametrize(
+    ("priced", "words"),
+    [(2, "regret $1000.0000 for 1000 served, 0.500 s for each"), (0, "regret - for 1000 served")],
+)
+def test_what_was_spent_and_waited_beyond_the_least_possible_is_told(priced, words):
+    looked_at = Possible(0, 2, priced, 4 * NUSD_PER_USD, 2 * NUSD_PER_USD, 3.0, 2.0)
+    facts = replace(FACTS, possible=looked_at)
+    assert words in told(compose(scenario(), judged(calm()), facts))
+
+
+def test_what_nobody_looked_at_shows_no_regret():
+    assert "for 1000 served" not in told(PASSED)
 
 
 def test_an_unknown_price_is_said():

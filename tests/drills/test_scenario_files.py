@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import pytest
 import yaml
 
-from failover.chaos.drill import SkippedDrill, run_drill
+from failover.chaos.arrivals import Constant, Poisson
+from failover.chaos.drill import run_drill
 from failover.chaos.finding import find_scenarios
-from failover.chaos.scenario import Arrivals, Sometimes, load_scenario, scenario_json_schema
+from failover.chaos.meeting import SkippedDrill
+from failover.chaos.scenario import START_EPOCH_S, Sometimes, load_scenario, scenario_json_schema
+from failover.chaos.workload_section import OperationAsked
+from failover.core.vocabulary import Operation
 from failover.errors import CassetteError, ConfigError
 from tests.drills.worlds import CONFIG, ROOT, SCENARIOS, STORY, written
 
@@ -73,7 +77,7 @@ def test_a_file_says_its_story_and_paths_are_relative_to_it(folder: Path) -> Non
     assert scenario.config_path == folder / "failover.yaml"
     assert scenario.cassettes_path == folder / "recordings"
     assert (scenario.when_cassettes_absent, scenario.modes) == ("skip", ("simulate",))
-    assert scenario.workload.arrivals is Arrivals.CONSTANT
+    assert scenario.workload.arrivals == Constant()
     outage, change = scenario.injections
     assert (outage.selector, outage.at_s, outage.ends_s, outage.share) == ("target openai/*", 10, 30, 0.5)
     assert (change.kind, change.selector, change.is_fault) == ("price_change", "region us", False)
@@ -86,7 +90,7 @@ def test_what_a_file_leaves_out_has_a_default(folder: Path) -> None:
     scenario = load_scenario(written(folder, story))
     assert (scenario.cassettes_path, scenario.injections) == (None, ())
     assert scenario.modes == ("simulate", "replay")
-    assert scenario.workload.arrivals is Arrivals.POISSON
+    assert scenario.workload.arrivals == Poisson()
     assert (scenario.workload.stream, scenario.workload.tokens_in) == (False, None)
     assert scenario.steady_state.success_ratio_min == 0.99
 
@@ -136,13 +140,14 @@ def test_an_injection_that_begins_after_the_workload_is_refused(folder: Path, at
 def test_an_injection_that_hits_no_target_of_the_route_is_refused(folder: Path) -> None:
     story = STORY + "  - {kind: slowdown, provider: openia, factor: 2}\n"
     (found,) = unfit(written(folder, story))
-    assert found == ("story.yaml:8: inject.1: hits no target of route 'chat': none lies in provider openia")
+    assert found == ("story.yaml:8: inject.1: hits no target of route chat: none lies in provider openia")
 
 
 def test_a_route_that_the_config_does_not_have_is_refused(folder: Path) -> None:
     (found,) = unfit(written(folder, STORY.replace("route: chat", "route: chart")))
     assert found.startswith("story.yaml:5: workload.route: ")
-    assert found.endswith("failover.yaml has no route 'chart'; it has: chat")
+    assert "the route 'chart' is not there: " in found
+    assert found.endswith("failover.yaml has chat")
 
 
 def test_cassettes_that_are_absent_refuse_the_drill(folder: Path) -> None:
@@ -165,12 +170,89 @@ def test_cassettes_asked_for_on_the_command_line_are_never_skipped(folder: Path)
         )
 
 
-def test_a_streamed_workload_is_only_simulated(folder: Path) -> None:
+def test_a_streamed_workload_runs_in_both_modes(folder: Path) -> None:
     streamed = STORY.replace("route: chat", "route: chat, stream: true")
-    assert load_scenario(written(folder, streamed)).modes == ("simulate",)
-    asked = streamed.replace("cassettes: cassettes", "cassettes: cassettes\nmodes: [replay]")
-    (found,) = unreadable(written(folder, asked))
-    assert "replay plays whole replies only" in found
+    assert load_scenario(written(folder, streamed)).modes == ("simulate", "replay")
+
+
+@pytest.mark.parametrize(
+    "operation", sorted({*get_args(OperationAsked)} - {Operation.COMPLETION, Operation.RESPONSES})
+)
+def test_what_has_no_streams_is_not_streamed(folder: Path, operation: Operation) -> None:
+    streamed = f"route: chat, operation: {operation.value}, stream: true"
+    (found,) = unreadable(written(folder, STORY.replace("route: chat", streamed)))
+    assert found == f"story.yaml:5: workload: {operation.value} has no streams; leave out `stream`"
+
+
+def test_a_plain_function_cannot_be_asked_for(folder: Path) -> None:
+    """It has no wire to be drilled on."""
+    assert set(Operation) - {*get_args(OperationAsked)} == {Operation.CALL}
+    (found,) = unreadable(written(folder, STORY.replace("route: chat", "route: chat, operation: call")))
+    assert found.startswith("story.yaml:5: workload.operation: ")
+
+
+# A mix.
+
+MIXED = STORY.replace(
+    "workload: {route: chat,",
+    "workload:\n"
+    "  {mix: [{route: chat, stream: true}, {route: more, share: 3, tokens_in: 9, tokens_out: 5}],\n"
+    "  ",
+)
+MORE = CONFIG + "  more: {chain: [claude]}\n"
+
+
+def test_each_part_of_a_mix_takes_what_it_leaves_out_from_the_whole(folder: Path) -> None:
+    parts = load_scenario(written(folder, MIXED.replace("for_s: 60", "for_s: 60, deadline_s: 9"))).workload
+    told = [(part.route, part.share, part.stream, part.tokens_in, part.deadline_s) for part in parts.parts()]
+    assert told == [("chat", 1.0, True, None, 9.0), ("more", 3.0, False, 9, 9.0)]
+
+
+def test_a_route_that_only_a_part_of_a_mix_names_is_looked_for_too(folder: Path) -> None:
+    (found,) = unfit(written(folder, MIXED, CONFIG))
+    assert "the route 'more' is not there: " in found
+
+
+def test_a_mix_with_a_part_that_names_no_route_is_refused(folder: Path) -> None:
+    (found,) = unfit(written(folder, MIXED.replace("route: more, ", ""), MORE))
+    assert "the route is missing: " in found
+
+
+def test_half_a_size_in_a_part_of_a_mix_is_refused_at_its_place(folder: Path) -> None:
+    (found,) = unreadable(written(folder, MIXED.replace("tokens_in: 9, ", "")))
+    assert found.startswith("story.yaml:6: workload.mix.1: ")
+
+
+def test_an_injection_need_only_hit_a_target_of_one_of_the_routes(folder: Path) -> None:
+    story = MIXED.replace("provider: openai", "provider: anthropic").replace("chat,", "only,")
+    scenario = load_scenario(written(folder, story, MORE + "  only: {chain: [gpt]}\n"))
+    run_drill(scenario, seed=1, mode="simulate")
+
+
+# When, and where it is told.
+
+
+def test_a_story_may_begin_at_a_date(folder: Path) -> None:
+    told = "title: The primary goes dark\nbegins: 2025-06-10T09:36:00Z\n"
+    dated = written(folder, STORY.replace("title: The primary goes dark\n", told))
+    assert load_scenario(dated).start_epoch_s == 1_749_548_160.0
+    assert load_scenario(written(folder)).start_epoch_s == START_EPOCH_S
+
+
+def test_a_date_without_a_zone_is_refused(folder: Path) -> None:
+    """It would mean another instant on another machine."""
+    dated = written(folder, STORY.replace("cassettes:", "begins: 2025-06-10T09:36:00\ncassettes:"))
+    assert unreadable(dated)
+
+
+def test_a_story_tells_its_sources_and_what_is_known_and_assumed(folder: Path) -> None:
+    told = "source: [https://status.invalid/1]\nknown: [it was dark]\nassumed: [for all]\ncassettes:"
+    scenario = load_scenario(written(folder, STORY.replace("cassettes:", told)))
+    assert (scenario.source, scenario.known, scenario.assumed) == (
+        ("https://status.invalid/1",),
+        ("it was dark",),
+        ("for all",),
+    )
 
 
 def test_half_a_size_is_refused(folder: Path) -> None:
@@ -178,13 +260,18 @@ def test_half_a_size_is_refused(folder: Path) -> None:
     assert "set both, or neither" in found
 
 
-def test_a_provider_that_cannot_be_played_is_refused_with_the_reason(folder: Path) -> None:
+def test_a_provider_that_cannot_be_played_is_simulated_and_its_replay_refused_with_the_reason(
+    folder: Path,
+) -> None:
     """Its requests would leave the drill."""
-    story = written(folder)
-    (folder / "failover.yaml").write_text(CONFIG.replace("openai/gpt", "cohere/gpt"), "utf-8")
-    (found,) = unfit(story)
+    scenario = load_scenario(written(folder, STORY, CONFIG.replace("openai/gpt", "cohere/gpt")))
+    (found,) = refused(lambda: run_drill(scenario, seed=1, mode="replay"))
     assert found.startswith("story.yaml:3: config: ")
-    assert "cannot be drilled: litellm reaches this provider by a client of its own" in found
+    assert "cannot be replayed: litellm reaches this provider by a client of its own" in found
+    assert found.endswith("; simulate it")
+    verdict = run_drill(scenario, seed=1, mode="simulate")
+    assert verdict.targets["gpt"].served
+    assert verdict.targets["gpt"].failures == {"overloaded": verdict.coverage.failures["overloaded"]}
 
 
 # Which files a command line means.
@@ -282,3 +369,18 @@ def test_every_example_of_the_documentation_is_a_scenario() -> None:
     plain = yaml.safe_load(STORY)
     for injections in (story for story in stories if isinstance(story, list)):
         validator.validate({**plain, "inject": injections})
+
+
+def test_a_price_that_changes_while_the_last_calls_run_is_what_they_are_charged_by(tmp_path):
+    story = """
+title: The price falls again when no more requests come
+config: failover.yaml
+cassettes: cassettes
+workload: {route: chat, rate_per_s: 2, for_s: 60, tokens_in: 800, tokens_out: 200}
+inject:
+  - {kind: price_change, target: gpt, at_s: 30, for_s: 31, factor: 2}
+  - {kind: slowdown, target: gpt, at_s: 50, first_token_extra_s: 5}
+"""
+    verdict = run_drill(load_scenario(written(tmp_path, story)), seed=1, mode="simulate")
+    (charges,) = (each for each in verdict.invariants if each.name == "charges_exact")
+    assert (charges.violations, verdict.simulated_s > 61) == ((), True)

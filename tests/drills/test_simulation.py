@@ -103,16 +103,14 @@ def test_nobody_is_answered_after_the_deadline() -> None:
 
 
 def test_a_stream_tells_its_first_token() -> None:
-    told = Simulated(
-        world(GPT, stream=True, takes_s=3.0, first_token_s=0.5), CHAIN_OF_ONE, workload(stream=True)
-    )
+    told = Simulated(world(GPT, takes_s=3.0, first_token_s=0.5), CHAIN_OF_ONE, workload(stream=True))
     assert [token.at_s for token in told.of(FirstTokenReceived)] == [n + 0.5 for n in range(1, 31)]
     assert [ended.at_s for ended in told.attempts] == [n + 3.0 for n in range(1, 31)]
 
 
 def test_a_stream_that_starts_too_late_hits_its_first_token_limit() -> None:
     slow = Simulated(
-        world(GPT, stream=True, takes_s=12.0, first_token_s=9.0),
+        world(GPT, takes_s=12.0, first_token_s=9.0),
         route(GPT, first_token_s=8.0, attempts=1),
         workload(stream=True, for_s=1.5),
     )
@@ -188,7 +186,7 @@ def test_the_headers_of_recorded_replies_tell_what_is_left(*, stream: bool) -> N
     spent = {"gpt": told | {"x-ratelimit-reset-requests": "9500ms"}}
     first_token_s = 0.5 if stream else None
     read = Simulated(
-        world(GPT, CLAUDE, headers=spent, stream=stream, first_token_s=first_token_s),
+        world(GPT, CLAUDE, headers=spent, first_token_s=first_token_s),
         CHAIN,
         workload(stream=stream),
     )

@@ -11,6 +11,8 @@ import jsonschema
 import pytest
 
 from failover.chaos.judging.invariants import INVARIANTS
+from failover.chaos.judging.oracle import Possible
+from failover.chaos.judging.regret import Figures
 from failover.chaos.judging.verdict import Conclusion, Verdict, compose, to_json
 from failover.core.failures import FailureKind
 from tests.drills.journals import (
@@ -141,10 +143,31 @@ def test_regret_is_the_distance_to_the_oracle():
     assert verdict.regret.success_ratio == 0.25
 
 
-def test_without_an_oracle_there_is_no_regret():
-    judgement = judged(calm())
-    verdict = compose(scenario(), judgement, replace(FACTS, oracle_success_ratio=None))
-    assert verdict.regret.success_ratio is None
+def test_where_nothing_was_asked_there_is_nothing_to_regret():
+    assert verdict_on(Journal()).regret == verdict_on(Journal()).oracle == Figures(None)
+
+
+def test_regret_of_cost_and_latency_is_what_the_served_spent_and_waited_beyond_the_least_possible():
+    looked_at = Possible(
+        unservable=0,
+        looked_at=2,
+        priced=2,
+        cost_nusd=6_000_000_000,
+        cost_best_nusd=2_000_000_000,
+        latency_sum_s=5.0,
+        latency_best_sum_s=2.0,
+    )
+    verdict = compose(scenario(), judged(Journal().served(times=4)), replace(FACTS, possible=looked_at))
+    # Two of four were looked at: all cost as much as those, each.
+    assert verdict.oracle == Figures(1.0, 4.0, 1.0)
+    assert verdict.regret == Figures(0.0, 8.0, 1.5)
+
+
+def test_what_the_oracle_could_not_serve_is_no_regret():
+    """Of four requests one is lost, and nobody could have served it."""
+    facts = replace(FACTS, possible=replace(FACTS.possible, unservable=1))
+    verdict = compose(scenario(), judged(lost().served("gpt", times=3)), facts)
+    assert (verdict.oracle.success_ratio, verdict.regret.success_ratio) == (0.75, 0.0)
 
 
 EXAMPLES = {

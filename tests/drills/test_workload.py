@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover.chaos.scenario import Workload
-from failover.chaos.workload import Size, arrivals, messages
+from failover.chaos.workload import Asked, Shape, arrivals
+from failover.chaos.workload_section import Workload
 from failover.chaos.world.chance import Chance
 from failover.core.capabilities import Needs
-from failover.core.vocabulary import Request
+from failover.core.vocabulary import Operation, Request, Usage
 from failover.tokens import tokens_in
-from tests.drills.worlds import GPT, LITELLM_WARNS, outcomes, workload, world
+from tests.drills.worlds import GPT, LITELLM_WARNS, asked, outcomes, workload, world
 
 pytestmark = LITELLM_WARNS
 
@@ -22,8 +22,12 @@ KINDS = ["constant", "poisson"]
 SEEDS = st.integers(0, 2**32)
 
 
-def arriving(asked: Workload, seed: int = 1) -> list[tuple[float, Request]]:
-    return list(arrivals(asked, Chance(seed)))
+def asking(requests: Workload, seed: int = 1) -> list[tuple[float, Asked]]:
+    return list(arrivals(requests, Chance(seed)))
+
+
+def arriving(requests: Workload, seed: int = 1) -> list[tuple[float, Request]]:
+    return [(at_s, each.request) for at_s, each in asking(requests, seed)]
 
 
 @given(seed=SEEDS, kind=st.sampled_from(KINDS), rate=st.floats(0.1, 50.0), for_s=st.floats(0.5, 20.0))
@@ -55,10 +59,10 @@ def test_poisson_arrivals_come_in_bunches_as_real_ones_do() -> None:
 
 @given(seed=SEEDS, other=SEEDS)
 def test_the_same_seed_gives_the_same_arrivals_and_another_gives_others(seed, other) -> None:
-    asked = workload(arrivals="poisson", rate_per_s=5, for_s=10)
-    assert arriving(asked, seed) == arriving(asked, seed)
+    requests = workload(arrivals="poisson", rate_per_s=5, for_s=10)
+    assert arriving(requests, seed) == arriving(requests, seed)
     if seed != other:
-        assert arriving(asked, seed) != arriving(asked, other)
+        assert arriving(requests, seed) != arriving(requests, other)
 
 
 def test_a_longer_workload_begins_like_a_shorter_one() -> None:
@@ -67,27 +71,25 @@ def test_a_longer_workload_begins_like_a_shorter_one() -> None:
 
 
 def test_requests_say_what_the_workload_says() -> None:
-    asked = workload(tokens_in=800, tokens_out=200, stream=True, deadline_s=9)
-    _, request = arriving(asked)[0]
+    _, request = arriving(workload(tokens_in=800, tokens_out=200, stream=True, deadline_s=9))[0]
     needs = Needs(parameters=frozenset({"max_tokens"}), tokens_in=800, tokens_out=200)
     assert request == Request("1", tokens_in=800, tokens_out=200, stream=True, deadline_s=9, needs=needs)
 
 
 @given(st.integers(1, 100_000))
 def test_a_prompt_is_as_long_as_the_router_would_estimate(size) -> None:
-    asked = workload(tokens_in=size, for_s=1.5)
-    assert tokens_in({"messages": messages(asked)}) == size
-    assert arriving(asked)[0][1].tokens_in == size
+    _, found = asking(workload(tokens_in=size, tokens_out=7, for_s=1.5))[0]
+    assert tokens_in(found.shape.errand().payload) == size
+    assert found.request.tokens_in == size
 
 
 def test_without_a_size_prompts_are_short() -> None:
-    assert messages(workload()) == [{"role": "user", "content": "ping"}]
+    assert Shape().errand().payload == {"messages": [{"role": "user", "content": "ping"}]}
 
 
-@pytest.mark.parametrize("size", [Size(None, None), Size(None, 5), Size(5, None)])
+@pytest.mark.parametrize("size", [(None, None), (None, 5), (5, None)])
 def test_a_size_that_is_not_told_whole_leaves_the_recorded_counts(size) -> None:
-    image = world(GPT).exchange(GPT, "1", 1, 0.0, stream=False).image
+    image = world(GPT).exchange(GPT, asked(), 1, 0.0, stream=False).image
     assert image.reply is not None
-    assert size.applied(image.reply) is image.reply
-    usage = outcomes().of(GPT, image)
-    assert (usage.tokens_in, usage.tokens_out) == (10, 5)
+    assert Shape(Operation.COMPLETION, *size).applied(image.reply) is image.reply
+    assert outcomes().of(GPT, Shape(), image, stream=False).usage == Usage(10, 5)

@@ -9,17 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failover.chaos.injections import Injection
-from failover.chaos.workload import Size
+from failover.chaos.scenario import START_EPOCH_S
 from failover.chaos.world.chance import Chance
 from failover.chaos.world.image import Image
-from failover.chaos.world.repertoire import Source, Success, Successes
-from failover.chaos.world.world import START_EPOCH_S, World
+from failover.chaos.world.successes import Source, Success, Successes
+from failover.chaos.world.world import World
 from failover.core.prices import DatedPrice, PriceBook
-from tests.drills.worlds import CLAUDE, GPT, LITELLM_WARNS, MISTRAL, injection, world
+from tests.drills.worlds import CLAUDE, GPT, LITELLM_WARNS, MISTRAL, ByHand, asked, injection, world
 
 pytestmark = LITELLM_WARNS
 
-AS_RECORDED = Size(None, None)
 TIMES = st.floats(0.0, 1e5)
 SECONDS = st.integers(0, 100) | st.floats(0.0, 100.0)
 
@@ -43,21 +42,22 @@ def disturbed(seed: int = 1) -> World:
         each.name: Successes(Source.RECORDED, tuple(Success(Image(str(n))) for n in range(3)))
         for each in (GPT, CLAUDE)
     }
-    return World(Chance(seed), (GPT, CLAUDE), answers, DISTURBANCES, PriceBook(), 100)
+    return World(Chance(seed), (GPT, CLAUDE), ByHand(answers), DISTURBANCES, PriceBook())
 
 
 def seen(of: World, ask: Any) -> tuple[str, float, float]:
-    found = of.exchange(*ask[:4], stream=ask[4])
+    target, request, number, at_s, stream = ask
+    found = of.exchange(target, asked(request), number, at_s, stream=stream)
     return found.image.origin, found.first_token_s, found.total_s
 
 
 @given(before=ASKS, asks=ASKS)
 def test_the_same_attempt_meets_the_same_world_whatever_was_asked_before(before, asks) -> None:
-    untouched, asked = disturbed(), disturbed()
+    untouched, used = disturbed(), disturbed()
     for ask in before:
-        seen(asked, ask)
-    assert [seen(asked, ask) for ask in asks] == [seen(disturbed(), ask) for ask in asks]
-    assert [seen(untouched, ask) for ask in reversed(asks)] == [seen(asked, ask) for ask in reversed(asks)]
+        seen(used, ask)
+    assert [seen(used, ask) for ask in asks] == [seen(disturbed(), ask) for ask in asks]
+    assert [seen(untouched, ask) for ask in reversed(asks)] == [seen(used, ask) for ask in reversed(asks)]
 
 
 def test_another_seed_is_another_world() -> None:
@@ -69,12 +69,14 @@ def test_a_target_more_changes_nothing_for_the_others() -> None:
     """So that two configs meet the same world, and are compared in pairs."""
     alone, together = (world(*targets, takes_s=None) for targets in ((GPT,), (CLAUDE, GPT, MISTRAL)))
     for number in range(50):
-        one, other = (each.exchange(GPT, str(number), 1, 0.0, stream=False) for each in (alone, together))
+        one, other = (
+            each.exchange(GPT, asked(str(number)), 1, 0.0, stream=False) for each in (alone, together)
+        )
         assert one == other
 
 
 def test_asking_again_is_another_attempt() -> None:
-    drawn = {world(GPT, takes_s=None).exchange(GPT, "1", ask, 0.0, stream=False) for ask in range(1, 6)}
+    drawn = {world(GPT, takes_s=None).exchange(GPT, asked(), ask, 0.0, stream=False) for ask in range(1, 6)}
     assert len({exchange.total_s for exchange in drawn}) == 5
 
 

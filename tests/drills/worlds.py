@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,15 @@ from failover.chaos.injections import AnyInjection, Injection
 from failover.chaos.judging.journal import Journal
 from failover.chaos.modes.outcomes import Outcomes
 from failover.chaos.modes.simulation import Simulation
-from failover.chaos.scenario import Scenario, Workload, load_scenario
+from failover.chaos.scenario import START_EPOCH_S, Scenario, load_scenario
+from failover.chaos.workload import Asked, Shape
+from failover.chaos.workload_section import Workload
 from failover.chaos.world.chance import Chance
 from failover.chaos.world.image import Image
-from failover.chaos.world.repertoire import Source, Success, Successes
+from failover.chaos.world.successes import Source, Success, Successes
 from failover.chaos.world.synthetic import synthetic_success
 from failover.chaos.world.usage_shapes import with_usage
-from failover.chaos.world.world import START_EPOCH_S, World
+from failover.chaos.world.world import World
 from failover.core.decide import Facts
 from failover.core.events import AttemptEnded, CallEnded, Event
 from failover.core.failures import FailureKind
@@ -115,7 +117,7 @@ OPENAI_STREAM = (
 
 
 @cache
-def _streamed_answer() -> Image:
+def _streamed_answer(_model: str) -> Image:
     return Image("by hand", reply=WireReply(200, {"content-type": "text/event-stream"}, OPENAI_STREAM))
 
 
@@ -127,9 +129,32 @@ def _headed(image: Image, headers: dict[str, str] | None) -> Image:
 
 
 @cache
-def outcomes(*, stream: bool = False) -> Outcomes:
+def outcomes() -> Outcomes:
     """What litellm makes of images, found out once for all tests and never written to disk."""
-    return Outcomes(stream=stream, folder=Path("no-such-folder"))
+    return Outcomes(folder=Path("no-such-folder"))
+
+
+AS_RECORDED = Shape()
+"""A plain chat, with the token counts of its recording."""
+
+
+def asked(request: str | Request = "1", shape: Shape = AS_RECORDED, **facts: Any) -> Asked:
+    """A request on the route `chat`."""
+    made = Request(request) if isinstance(request, str) else request
+    return Asked(made, **{"route": "chat", "shape": shape, **facts})
+
+
+class ByHand:
+    """Answers of targets by their names: whole, and streamed where they are asked for so."""
+
+    def __init__(
+        self, whole: Mapping[str, Successes], streamed: Mapping[str, Successes] | None = None
+    ) -> None:
+        self._answers = {False: whole, True: whole if streamed is None else streamed}
+
+    def of(self, target: Target, _shape: Shape, *, stream: bool) -> Successes:
+        """Whatever the shape."""
+        return self._answers[stream][target.name]
 
 
 def world(
@@ -138,7 +163,6 @@ def world(
     seed: int = 1,
     takes_s: float | None = 1.0,
     first_token_s: float | None = None,
-    stream: bool = False,
     prices: dict[str, tuple[DatedPrice, ...]] | None = None,
     headers: dict[str, dict[str, str]] | None = None,
 ) -> World:
@@ -148,36 +172,53 @@ def world(
     """
     timing = None if takes_s is None else Timing(first_token_s, takes_s)
     told = headers or {}
-    answers = {}
-    for each in targets:
-        image = _streamed_answer() if stream else _answer(each.model)
-        success = Success(_headed(image, told.get(each.name)), timing)
-        answers[each.name] = Successes(Source.RECORDED, (success,))
-    return World(Chance(seed), targets, answers, tuple(inject), PriceBook(prices or {}), 100)
+
+    def answering(image_of: Callable[[str], Image]) -> dict[str, Successes]:
+        images = {each.name: _headed(image_of(each.model), told.get(each.name)) for each in targets}
+        return {name: Successes(Source.RECORDED, (Success(image, timing),)) for name, image in images.items()}
+
+    answers = ByHand(answering(_answer), answering(_streamed_answer))
+    return World(Chance(seed), targets, answers, tuple(inject), PriceBook(prices or {}))
 
 
 class Simulated:
-    """A workload that was run through a world: its events, and the requests that nobody served."""
+    """A workload that was run through a world: its events, and the requests that nobody served.
+
+    `hearing` hears of every request that arrives, and of every event, as the oracle does.
+    """
 
     def __init__(
         self,
         in_world: World,
-        asked: Route,
+        routes: Route | Sequence[Route],
         requests: Workload | None = None,
         told: Iterable[tuple[float, Event]] = (),
+        hearing: Sequence[Any] = (),
     ) -> None:
         self.events: list[Event] = []
         self.unserved: list[Request] = []
+        self._arrived: dict[str, Request] = {}
+        self._hearing = hearing
         requests = requests or workload()
-        found = outcomes(stream=requests.stream)
-        with Journal(self.events.append) as journal:
+        called = (routes,) if isinstance(routes, Route) else tuple(routes)
+        with Journal(self._see) as journal:
             facts = Facts(in_world.prices, START_EPOCH_S)
-            self.simulation = Simulation(in_world, found, asked, facts, journal.record)
-            self.simulation.run(requests, list(told), self._unserved)
+            self.simulation = Simulation(in_world, outcomes(), called, facts, journal.record)
+            self.simulation.run(requests, list(told), self._arrives)
             self.digest = journal.sha256()
 
-    def _unserved(self, request: Request, _arrived_s: float) -> None:
-        self.unserved.append(request)
+    def _arrives(self, asked: Asked, arrived_s: float) -> None:
+        self._arrived[asked.request.id] = asked.request
+        for each in self._hearing:
+            each.arrived(asked, arrived_s)
+
+    def _see(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, CallEnded):
+            for each in self._hearing:
+                each.call_ended(event)
+            if event.target is None:
+                self.unserved.append(self._arrived[event.call])
 
     def of(self, kind: type[Event]) -> list[Any]:
         """The events of one kind, in order."""

@@ -17,6 +17,8 @@ from failover.adapters.terminal import StreamWatch
 MARKERS = [
     b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\n',
     b'data: {"choices":[{"finish_reason":"content_filter"}]}\n\n',
+    b'data: {"choices":[{"delta":{},"finish_reason":"stop","stop_reason":null}]}\n\n',
+    b'data: {"choices": [{"delta": {}, "finish_reason": "length", "native_finish_reason": null}]}\n\n',
     b'data: {"candidates": [{"finishReason" :  "MAX_TOKENS"}]}\n\n',
     b'data: {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}\n\n',
     b'data: {"type": "message_stop"}\n\n',

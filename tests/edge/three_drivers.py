@@ -14,26 +14,24 @@ import pytest
 
 from failover.adapters.seam import Outbound
 from failover.chaos.modes import simulation
-from failover.chaos.modes.outcomes import Outcome, Outcomes
+from failover.chaos.modes.outcomes import Outcomes
 from failover.chaos.modes.simulation import Simulation
 from failover.chaos.modes.virtual_loop import run_virtual
-from failover.chaos.scenario import Workload
+from failover.chaos.workload import Asked, Shape
+from failover.chaos.workload_section import Workload
 from failover.chaos.world.chance import Chance, Draws
 from failover.chaos.world.image import Exchange, Image
+from failover.chaos.world.outcome import Course, Outcome
 from failover.chaos.world.world import World
 from failover.config import Config
 from failover.core.decide import Facts
-from failover.core.events import Event
+from failover.core.events import CallEnded, Event
 from failover.core.failures import Failure
 from failover.core.learned import Learned
 from failover.core.policy import Delivery
 from failover.core.prices import PriceBook
 from failover.core.stats import Recent
-from failover.core.vocabulary import (
-    Request,
-    Route,
-    Target,
-)
+from failover.core.vocabulary import Request, Route, Target, Usage
 from failover.errors import CallError
 from failover.router import Router
 from failover.thread_driver import Sending
@@ -46,9 +44,9 @@ TICK_S = 1 / 64
 
 @dataclass(frozen=True)
 class Met:
-    """What one send meets: an answer or a failure after `total_s`, the first token before it."""
+    """What one send meets: an answer or a failure after `total_s`, the first token of an answer before it."""
 
-    outcome: Outcome
+    outcome: Usage | Failure
     first_token_s: float
     total_s: float
 
@@ -144,26 +142,34 @@ class ScriptedWorld:
     def __init__(self, script: Script) -> None:
         self._script = script
         self.chance = CoarseChance(script.seed)
+        self.start_epoch_s = 0.0
 
-    def exchange(self, target: Target, request: str, ask: int, at_s: float, *, stream: bool) -> Exchange:
-        met = self._script.of(target, request, ask)
-        return Exchange(cast("Image", SawIt(met.outcome)), met.first_token_s, met.total_s)
+    def meet(self, target: Target, asked: Asked, ask: int, at_s: float, *, stream: bool) -> Exchange:
+        met = self._script.of(target, asked.request.id, ask)
+        return Exchange(cast("Image", SawIt(met)), met.first_token_s, met.total_s)
 
 
 @dataclass(frozen=True)
 class SawIt:
     """In place of a wire image: nothing has to be found out."""
 
-    outcome: Outcome
+    met: Met
     fault: None = None
     reply: None = None
+
+
+TOKEN_AND_STOP = Course(events=2, pieces=(0,), ended=1)
+NO_TOKEN = Course(events=1, pieces=(), ended=0)
 
 
 class ScriptedOutcomes:
     """In place of litellm and the classifier."""
 
-    def of(self, target: Target, image: Any) -> Outcome:
-        return image.outcome
+    def of(self, target: Target, shape: Shape, image: Any, *, stream: bool) -> Outcome:
+        told = image.met.outcome
+        if isinstance(told, Failure):
+            return Outcome(told, course=NO_TOKEN if stream else None)
+        return Outcome(None, told, course=TOKEN_AND_STOP if stream else None)
 
 
 def through_the_heap(script: Script, *, exact: bool = True) -> Journal:
@@ -173,20 +179,23 @@ def through_the_heap(script: Script, *, exact: bool = True) -> Journal:
     """
     journal = Journal()
 
-    def arrivals(_workload: Workload, _chance: Chance) -> Iterator[tuple[float, Request]]:
-        return ((plan.at_s, script.request(number)) for number, plan in enumerate(script.plans, 1))
+    def arrivals(_workload: Workload, _chance: Chance) -> Iterator[tuple[float, Asked]]:
+        for number, plan in enumerate(script.plans, 1):
+            yield plan.at_s, Asked(script.request(number), script.route.name, Shape())
 
-    def unserved(request: Request, _arrived_s: float) -> None:
-        journal.unserved[request.id] += 1
+    def record(event: Event) -> None:
+        journal.events.append(event)
+        if isinstance(event, CallEnded) and event.target is None:
+            journal.unserved[event.call] += 1
 
     world, outcomes = cast("World", ScriptedWorld(script)), cast("Outcomes", ScriptedOutcomes())
-    heap = Simulation(world, outcomes, script.route, Facts(script.prices), journal.events.append)
+    heap = Simulation(world, outcomes, [script.route], Facts(script.prices), record)
     script.practise(heap.learned)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(simulation, "arrivals", arrivals)
         if exact:
             patch.setattr(simulation, "round", lambda at_s, _digits: at_s, raising=False)
-        heap.run(cast("Workload", None), [], unserved)
+        heap.run(cast("Workload", None), [], lambda _asked, _arrived_s: None)
     return journal
 
 

@@ -87,7 +87,8 @@ class CapacityGate:
                 heappush(self._ends_s, at_s + exchange.total_s)
             return exchange
         for bucket, amount in buckets:
-            bucket.left = max(0.0, bucket.left - amount * self._capacity.refusal_share)
+            # What is owed already stays owed: a refusal forgives nothing.
+            bucket.left = min(bucket.left, max(0.0, bucket.left - amount * self._capacity.refusal_share))
         return exchange.replied(self._refusal(encounter), ERROR_AFTER_S)
 
     def _refusal(self, encounter: Encounter) -> Image:

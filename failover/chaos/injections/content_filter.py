@@ -22,6 +22,6 @@ class ContentFilter(Injection):
     def change(self, exchange: Exchange, encounter: Encounter) -> Exchange:
         """A filtered answer at its own pace, or a refusal at the door."""
         if self.shape == "prompt":
-            image = refusal_image(encounter.dialect, Refused.FILTERED)
+            image = refusal_image(encounter.dialect, Refused.FILTERED, stream=encounter.stream)
             return exchange.replied(image, ERROR_AFTER_S)
         return encounter.remade(exchange, filtered, "filtered")

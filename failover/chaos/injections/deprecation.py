@@ -61,6 +61,8 @@ class Deprecation(Injection):
             case "access_narrowed":
                 return exchange.replied(refusal_image(provider, Refused.ACCESS_NARROWED), ERROR_AFTER_S)
             case "parameter_removed":
+                if self.parameter not in encounter.asked.shape.errand().payload:
+                    return exchange
                 return exchange.replied(parameter_image(provider, self.parameter), ERROR_AFTER_S)
             case "redirect" | "alias_moved" | "silent_downgrade":
                 return served_by(self.successor or "", exchange, encounter)

@@ -23,7 +23,7 @@ class Flap(Injection):
     def share_at(self, at_s: float) -> float:
         """Nothing while it is up."""
         # Rounded as all times are: the last bit must not decide on which side of an edge it is.
-        is_down = round((at_s - self.at_s) % (self.down_s + self.up_s), 6) < self.down_s
+        is_down = round((at_s - self.at_s) % (self.down_s + self.up_s), 6) < round(self.down_s, 6)
         return super().share_at(at_s) if is_down else 0.0
 
     def turns_s(self, since_s: float, until_s: float) -> tuple[float, ...]:

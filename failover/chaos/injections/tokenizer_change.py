@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from failover.adapters.wire import WireReply
 from failover.chaos.injections.base import Encounter, Injection
@@ -17,6 +17,13 @@ class TokenizerChange(Injection):
 
     kind: Literal["tokenizer_change"]
     factor: float = Field(gt=0.0)
+
+    @model_validator(mode="after")
+    def _cheaper_at_once(self) -> TokenizerChange:
+        # Cheaper for ever more attempts, there would be no instant at which the oracle must look.
+        if self.factor < 1.0 and self.ramp_s != 0.0:
+            raise ValueError("counts fewer tokens from one moment to the next: leave out ramp_s")
+        return self
 
     def turns_s(self, since_s: float, until_s: float) -> tuple[float, ...]:
         """Where it makes answers cheaper, its beginning too."""

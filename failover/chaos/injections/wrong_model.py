@@ -8,7 +8,7 @@ from pydantic import Field
 
 from failover.chaos.injections.base import Encounter, Injection
 from failover.chaos.world.image import Exchange
-from failover.chaos.world.model_shapes import in_the_name_of
+from failover.chaos.world.model_shapes import naming_itself
 
 
 class WrongModel(Injection):
@@ -24,4 +24,4 @@ class WrongModel(Injection):
 
 def served_by(model: str, exchange: Exchange, encounter: Encounter) -> Exchange:
     """The same exchange, answered in the name of `model`."""
-    return encounter.remade(exchange, lambda reply: in_the_name_of(model, reply), "served", model)
+    return encounter.remade(exchange, lambda reply: naming_itself(model, reply), "served", model)

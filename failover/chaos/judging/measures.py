@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from failover.chaos.judging.detection import Detection
+from failover.chaos.judging.goodput import Goodput
 from failover.chaos.judging.histogram import Histogram, Quantiles
 from failover.chaos.judging.recovery import Recoveries
 from failover.chaos.routes import Routes
@@ -80,6 +81,7 @@ class Measures:
     routes: Mapping[str, RouteMeasures]
     steady: SteadyMeasures
     simulated_s: float
+    goodput_recovered_after_s: float | None = None
 
     @property
     def success_ratio(self) -> float | None:
@@ -145,6 +147,7 @@ class MeasureTally:
     def __init__(self, scenario: Scenario, routes: Routes) -> None:
         self._recovery = Recoveries(scenario, routes)
         self._detection = Detection(scenario, routes)
+        self._goodput = Goodput(scenario)
         self.breaker_changed = self._detection.breaker_changed
         self.cooldown_started = self._detection.cooldown_started
         self.target_retired = self._detection.target_retired
@@ -160,6 +163,7 @@ class MeasureTally:
     def injection_started(self, event: InjectionStarted) -> None:
         """The first one ends the steady state."""
         self._recovery.injection_started(event)
+        self._goodput.injection_started(event)
         self._detection.injection_started(event)
         if self._steady is None:
             self._steady = self._so_far()
@@ -167,6 +171,7 @@ class MeasureTally:
     def injection_ended(self, event: InjectionEnded) -> None:
         """Recovery and detection are timed by it."""
         self._recovery.injection_ended(event)
+        self._goodput.injection_ended(event)
         self._detection.injection_ended(event)
 
     def price_in_force(self, event: PriceInForce) -> None:
@@ -178,6 +183,7 @@ class MeasureTally:
         self._requests += 1
         self._routes[event.route].requests += 1
         self._recovery.call_started(event)
+        self._goodput.call_started(event)
 
     def attempt_started(self, event: AttemptStarted) -> None:
         """A send, and why."""
@@ -209,6 +215,7 @@ class MeasureTally:
         """Served, or which error."""
         self._ended += 1
         self._recovery.call_ended(event)
+        self._goodput.call_ended(event)
         first_token_at_s = self._first_tokens.pop(event.call, None) if self._first_tokens else None
         if event.target is None:
             error = event.error or "unknown"
@@ -246,6 +253,7 @@ class MeasureTally:
             routes={name: tally.measures(self._latency) for name, tally in self._routes.items()},
             steady=self._steady or self._so_far(),
             simulated_s=now,
+            goodput_recovered_after_s=self._goodput.recovered_after_s,
         )
 
     def _so_far(self) -> SteadyMeasures:

@@ -18,11 +18,12 @@ from failover.chaos.workload import Asked
 from failover.chaos.world.image import Exchange
 from failover.chaos.world.outcome import Outcome, pace
 from failover.chaos.world.world import World
+from failover.core.decide import space_of
 from failover.core.doubts import judged
 from failover.core.events import CallEnded
 from failover.core.prices import DatedPrice
 from failover.core.substitution import misfit
-from failover.core.vocabulary import Route, Target, Usage
+from failover.core.vocabulary import Operation, Request, Route, Target, Usage
 
 LOOKED_AT_MAX = 5_000
 """How many served requests are compared with what was possible; of more, so many are drawn by the seed."""
@@ -141,9 +142,7 @@ class Oracle:
             for injection in self._world.injections
             for turn_s in injection.turns_s(arrived_s, deadline_s)
         }
-        for target in route.targets():
-            if misfit(target, request.needs) is not None:
-                continue
+        for target in _able(route, request):
             for start_s in (arrived_s, *sorted(turns_s)):
                 for stream in streams:
                     for ask in range(1, route.policy.attempts + 1):
@@ -170,6 +169,15 @@ class Oracle:
             if _overlaps(price, start_s + since_s, start_s + until_s)
         ]
         return min(charges, default=None)
+
+
+def _able(route: Route, request: Request) -> Iterator[Target]:
+    """Who can do the job, as far as is known."""
+    targets = route.targets()
+    space = space_of(targets[0]) if request.operation == Operation.EMBEDDING else None
+    for target in targets:
+        if (space is None or space_of(target) == space) and misfit(target, request.needs) is None:
+            yield target
 
 
 def _takes_s(exchange: Exchange, outcome: Outcome) -> float:

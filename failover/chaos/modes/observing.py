@@ -64,7 +64,7 @@ async def _course(attempt: StreamedAttempt, image: Image) -> Outcome:
         held=began.held,
         doubts=began.doubts,
         usage=usage_in(b"".join(events[: pieces[0] + 1])) if pieces else None,
-        resumable=bool(attempt.text) and not attempt.said_more_than_text,
+        resumable=attempt.is_resumable(),
     )
     return Outcome(ended.failure, ended.usage, ended.doubts, course)
 

@@ -62,6 +62,7 @@ class Outcomes:
             with tempfile.NamedTemporaryFile("w", dir=self._file.parent, delete=False) as file:
                 json.dump({**_read(self._file), **self._stored}, file)
             Path(file.name).replace(self._file)
+            self._added = False
         except OSError:
             return
 

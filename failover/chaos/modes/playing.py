@@ -43,21 +43,23 @@ ANY_CREDENTIAL = _AnyCredential()
 
 @contextmanager
 def litellm_drilled() -> Iterator[None]:
-    """litellm as a drill needs it, for its time: silent, and without threads in virtual time.
+    """litellm as a drill needs it, for its time: silent, offline, and without threads in virtual time.
 
     It prints a hint to standard output on every error, and logs each change of the loop: in a drill errors
-    are the point.
+    are the point. To count the tokens of a stream it downloads the model's tokenizer.
     """
     litellm: Any = load_litellm()
     logger = logging.getLogger("LiteLLM")
     before, level = litellm.suppress_debug_info, logger.level
-    litellm.suppress_debug_info = True
+    downloads = litellm.disable_hf_tokenizer_download
+    litellm.suppress_debug_info = litellm.disable_hf_tokenizer_download = True
     logger.setLevel(logging.CRITICAL)
     try:
         with threads_inlined():
             yield
     finally:
         litellm.suppress_debug_info = before
+        litellm.disable_hf_tokenizer_download = downloads
         logger.setLevel(level)
 
 
@@ -79,9 +81,11 @@ class _ImageTransport(httpx.AsyncBaseTransport):
 
 
 async def played(image: Image, request: httpx.Request, after_s: float) -> httpx.Response:
-    """`image` on the running loop's clock, whole after `after_s`."""
-    await _waited(image, request, after_s)
+    """`image` on the running loop's clock, whole after `after_s`; or the connection breaks then."""
+    await _waited(image, request, asyncio.get_running_loop().time() + after_s)
     assert image.reply is not None  # noqa: S101  # else it raised
+    if image.fault is ConnectionFault.RESET:
+        raise _reset(request)
     content = image.reply.body
     return httpx.Response(image.reply.status, headers=_headers(image), content=content, request=request)
 
@@ -91,20 +95,34 @@ async def played_streamed(
 ) -> httpx.Response:
     """`image` event by event, each `at_s` seconds from now; then the connection closes, or breaks."""
     sent_s = asyncio.get_running_loop().time()
-    await _waited(image, request, at_s(0))
+    await _waited(image, request, sent_s + at_s(0))
     assert image.reply is not None  # noqa: S101  # else it raised
     stream = _EventStream(image, request, sent_s, at_s)
     return httpx.Response(image.reply.status, headers=_headers(image), stream=stream, request=request)
 
 
-async def _waited(image: Image, request: httpx.Request, after_s: float) -> None:
-    if image.fault is ConnectionFault.HANG:
-        after_s = PAST_EVERY_LIMIT_S
-    await asyncio.sleep(min(after_s, PAST_EVERY_LIMIT_S))
+async def _waited(image: Image, request: httpx.Request, until_s: float) -> None:
+    await _reached(PAST_EVERY_LIMIT_S if image.fault is ConnectionFault.HANG else until_s)
     if image.fault is ConnectionFault.REFUSED:
         raise httpx.ConnectError("injected: connection refused", request=request)
     if image.reply is None:
         raise _reset(request)
+
+
+async def _reached(at_s: float) -> None:
+    """It is `at_s` on the loop's clock, to the microsecond, as in a simulation."""
+    loop = asyncio.get_running_loop()
+    due: asyncio.Future[None] = loop.create_future()
+    timer = loop.call_at(round(min(at_s, PAST_EVERY_LIMIT_S), 6), _ring, due)
+    try:
+        await due
+    finally:
+        timer.cancel()
+
+
+def _ring(due: asyncio.Future[None]) -> None:
+    if not due.done():
+        due.set_result(None)
 
 
 def _reset(request: httpx.Request) -> httpx.ReadError:
@@ -129,9 +147,9 @@ class _EventStream(httpx.AsyncByteStream):
         loop = asyncio.get_running_loop()
         body = b"" if self._image.reply is None else self._image.reply.body
         for index, event in enumerate(events_of(body)):
-            wait_s = min(self._sent_s + self._at_s(index), PAST_EVERY_LIMIT_S) - loop.time()
-            if wait_s > 0.0:
-                await asyncio.sleep(wait_s)
+            at_s = self._sent_s + self._at_s(index)
+            if at_s > loop.time():
+                await _reached(at_s)
             yield event
         if self._image.fault is ConnectionFault.RESET:
             raise _reset(self._request)

@@ -13,7 +13,7 @@ from failover.chaos.modes.outcomes import Outcomes
 from failover.chaos.workload import Asked, Requests
 from failover.chaos.world.chance import Draws
 from failover.chaos.world.image import Exchange
-from failover.chaos.world.outcome import Course, Outcome, late_s, pace
+from failover.chaos.world.outcome import Course, Outcome, late, pace
 from failover.chaos.world.world import World
 from failover.core.call import Call, Commands
 from failover.core.decide import Facts
@@ -117,36 +117,48 @@ class Simulation:
         ask = running.asks[target.name] = running.asks.get(target.name, 0) + 1
         exchange = self._world.meet(target, running.asked, ask, now, stream=send.stream)
         messages = self._streamed if send.stream else self._whole
-        for after_s, message in messages(running, send, exchange):
-            self._push(round(now + after_s, 6), running, message)
+        for at_s, message in messages(running, send, exchange):
+            self._push(at_s, running, message)
 
     def _whole(self, running: _Running, send: Send, exchange: Exchange) -> list[tuple[float, Message]]:
-        """What the attempt will report, and how long after the send."""
+        """What the attempt will report, and when."""
         number, limit_s = send.attempt, send.limits.total_s
         if exchange.total_s >= limit_s:
-            return [(limit_s, _timeout(number, Phase.TOTAL))]
+            return [(self.now + limit_s, _timeout(number, Phase.TOTAL))]
         outcome = self._outcomes.of(send.target, running.asked.shape, exchange.image, stream=False)
-        return [(exchange.total_s, self._ended(number, exchange, outcome, headed=True))]
+        return [(self._in_s(exchange.total_s), self._ended(number, exchange, outcome, headed=True))]
 
     def _streamed(self, running: _Running, send: Send, exchange: Exchange) -> list[tuple[float, Message]]:
         number, limits = send.attempt, send.limits
         if exchange.first_token_s == inf:
-            return [_silent(number, limits)]
+            return [self._silent(number, limits)]
         outcome = self._outcomes.of(send.target, running.asked.shape, exchange.image, stream=True)
         course = outcome.course or _NO_COURSE
         paced = pace(exchange, course)
         if paced.first_token_s >= min(limits.first_token_s, limits.total_s):
-            return [_silent(number, limits)]
+            return [self._silent(number, limits)]
         if not course.pieces:
-            return [(paced.first_token_s, self._ended(number, exchange, outcome, headed=True))]
+            begun_s = self._in_s(paced.first_token_s)
+            return [(begun_s, self._ended(number, exchange, outcome, headed=True))]
         told = self._headroom(exchange, refused=False)
-        begun = paced.first_token_s, FirstToken(number, course.held, course.doubts, told)
-        late = late_s(paced, course, limits)
-        if late is None:
-            return [begun, (paced.at_s(course.ended), self._ended(number, exchange, outcome, headed=False))]
-        after_s, phase = late
+        begun = self._in_s(paced.first_token_s), FirstToken(number, course.held, course.doubts, told)
+        broken = late(self.now, paced, course, limits)
+        if broken is None:
+            ended = self._ended(number, exchange, outcome, headed=False)
+            return [begun, (self._in_s(paced.at_s(course.ended)), ended)]
+        at_s, phase = broken
         failure = Failure(FailureKind.TIMEOUT, phase=phase)
-        return [begun, (after_s, Failed(number, failure, course.usage, resumable=course.resumable))]
+        return [begun, (at_s, Failed(number, failure, course.usage, resumable=course.resumable))]
+
+    def _in_s(self, after_s: float) -> float:
+        """When that is, to the microsecond; limits are not rounded: nobody draws them."""
+        return round(self.now + after_s, 6)
+
+    def _silent(self, number: int, limits: Limits) -> tuple[float, Message]:
+        """Nothing came in time: the limit of the first token runs out, or that of all."""
+        first_s, total_s = limits.first_token_s, limits.total_s
+        phase = Phase.FIRST_TOKEN if first_s <= total_s else Phase.TOTAL
+        return self.now + min(first_s, total_s), _timeout(number, phase)
 
     def _ended(self, number: int, exchange: Exchange, outcome: Outcome, *, headed: bool) -> Message:
         """How it ends; `headed`: its headers have not been told of before."""
@@ -178,13 +190,6 @@ class _Running:
         self.call = call
         self.asked = asked
         self.asks: dict[str, int] = {}
-
-
-def _silent(number: int, limits: Limits) -> tuple[float, Message]:
-    """Nothing came in time: the limit of the first token runs out, or that of all."""
-    if limits.first_token_s <= limits.total_s:
-        return limits.first_token_s, _timeout(number, Phase.FIRST_TOKEN)
-    return limits.total_s, _timeout(number, Phase.TOTAL)
 
 
 def _timeout(number: int, phase: Phase) -> Failed:

@@ -13,6 +13,7 @@ import httpx
 
 from failover.adapters.classify import classify_exception
 from failover.adapters.classify_reply import classify_reply
+from failover.adapters.doubts import wrong_model
 from failover.adapters.terminal import StreamWatch, is_streamed
 from failover.adapters.told_usage import usage_in
 from failover.adapters.wire import ConnectionFault, WireReply
@@ -27,18 +28,24 @@ from failover.core.vocabulary import Target
 def judged_alone(target: Target, image: Image, *, stream: bool) -> Outcome:
     """The outcome of `image`; of a stream, its first event is taken for its first token."""
     failure = _failure(target, image, stream=stream)
-    if image.reply is None or not stream:
-        return Outcome(failure, None if image.reply is None else usage_in(image.reply.body))
+    if image.reply is None:
+        return Outcome(failure)
+    doubts = () if failure is not None else wrong_model(target, image.reply.body)
+    if not stream:
+        return Outcome(failure, usage_in(image.reply.body), doubts)
     events = events_of(image.reply.body)
     last = max(0, len(events) - 1)
     usage = usage_in(image.reply.body)
     if failure is not None:
         return Outcome(failure, usage, course=Course(len(events), (), last))
-    course = Course(len(events), tuple(range(len(events))), last, usage=usage_in(events[0]), resumable=True)
+    pieces = tuple(range(len(events)))
+    course = Course(len(events), pieces, last, doubts=doubts, usage=usage_in(events[0]), resumable=True)
     return Outcome(None, usage, course=course)
 
 
 def _failure(target: Target, image: Image, *, stream: bool) -> Failure | None:
+    if image.reply is not None and image.fault is not None:
+        return Failure(FailureKind.TRUNCATED_STREAM, status=image.reply.status)
     if image.reply is not None:
         seen = classify_reply(dialect_of(target), image.reply)
         if seen is not None or image.reply.status >= HTTPStatus.BAD_REQUEST:

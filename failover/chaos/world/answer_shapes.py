@@ -12,11 +12,14 @@ from dataclasses import replace
 from math import ceil
 from typing import Any
 
+from failover.adapters.terminal import StreamWatch
 from failover.adapters.wire import WireReply
 from failover.chaos.world.events import events_of
 
 _FINISHED = re.compile(rb'("(?:finish_reason|stop_reason|finishReason)"\s*:\s*")(\w+)(")')
 _FILTERED = {b"finish_reason": b"content_filter", b"stop_reason": b"refusal", b"finishReason": b"SAFETY"}
+_PART = re.compile(rb'"type"\s*:\s*"(?:content_block_|response\.(?:output_|content_part))')
+"""Events that are a part of the answer: Anthropic's, and those of OpenAI's Responses."""
 _DATA = b"data:"
 
 
@@ -41,7 +44,7 @@ def _without_words(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     spared = {name: _without_words(each) for name, each in value.items()}
-    for name in ("text", "thinking", "content", "reasoning_content"):
+    for name in ("text", "thinking", "content", "reasoning_content", "delta"):
         if isinstance(spared.get(name), str):
             spared[name] = ""
     if isinstance(spared.get("parts"), list):
@@ -53,7 +56,8 @@ def _without_words(value: Any) -> Any:
 
 def without_choices(reply: WireReply) -> WireReply:
     """The same reply with nothing to choose from: no choice, no candidate, no block of content."""
-    return _rewritten(reply, _without_choices)
+    events = [event for event in events_of(reply.body) if _PART.search(event) is None]
+    return _rewritten(replace(reply, body=b"".join(events)), _without_choices)
 
 
 def _without_choices(value: Any) -> Any:
@@ -80,19 +84,24 @@ def _changed(line: bytes, change: Callable[[Any], Any]) -> bytes:
 
 
 def cut(reply: WireReply, share: float) -> WireReply:
-    """The first `share` of the events of a stream; nothing says that more was to come."""
-    events = events_of(reply.body)
-    return replace(reply, body=b"".join(events[: _kept(events, share)]))
+    """The first `share` of the events of a stream before its end; nothing says that more was to come."""
+    return replace(reply, body=b"".join(_kept(reply, share)))
 
 
 def broken_off(reply: WireReply, share: float, error: bytes) -> WireReply:
-    """The first `share` of the events of a stream, and then an event that says what went wrong."""
+    """The first `share` of the events of a stream before its end, and then one that says what went wrong."""
+    return replace(reply, body=b"".join((*_kept(reply, share), error)))
+
+
+def _kept(reply: WireReply, share: float) -> tuple[bytes, ...]:
+    """Who has the end of a stream has the answer, whatever comes after it: it is never among these."""
     events = events_of(reply.body)
-    return replace(reply, body=b"".join((*events[: _kept(events, share)], error)))
-
-
-def _kept(events: tuple[bytes, ...], share: float) -> int:
-    return min(max(0, len(events) - 1), ceil(len(events) * share))
+    watch = StreamWatch()
+    for before_end, event in enumerate(events):
+        watch.feed(event)
+        if watch.ended:
+            return events[: ceil(before_end * share)]
+    return events[: ceil(len(events) * share)]
 
 
 def garbled(reply: WireReply) -> WireReply:

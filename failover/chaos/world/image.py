@@ -12,7 +12,7 @@ from failover.adapters.wire import ConnectionFault, WireReply
 class Image:
     """A response, or how the connection ended without one. Compared by identity: images are shared.
 
-    With both, the connection breaks when the body was sent: a stream that is cut or falls silent.
+    With both, the connection is reset when the body was sent: the end of a stream is cut off.
     `origin` says where it came from: an episode, an injection, or made up.
     """
 

@@ -24,6 +24,14 @@ def in_the_name_of(model: str, reply: WireReply) -> WireReply:
     return replace(reply, body=body)
 
 
+def naming_itself(model: str, reply: WireReply) -> WireReply:
+    """The same answer, which says that it is by `model`, also where a whole one named nobody."""
+    if _NAMED.search(reply.body) is None and reply.body.startswith(b"{"):
+        key = b"modelVersion" if b'"candidates"' in reply.body else b"model"
+        reply = replace(reply, body=b'{"' + key + b'": "x", ' + reply.body[1:])
+    return in_the_name_of(model, reply)
+
+
 def calls_a_tool(reply: WireReply) -> bool:
     """Whether the answer is a call of a tool: nobody gets one who offers none."""
     return _TOOL_CALL.search(reply.body) is not None

@@ -74,19 +74,22 @@ def pace(exchange: Exchange, course: Course) -> Pace:
     return Pace(first, exchange.first_token_s, from_s, step_s)
 
 
-def late_s(paced: Pace, course: Course, limits: Limits) -> tuple[float, Phase] | None:
+def late(sent_s: float, paced: Pace, course: Course, limits: Limits) -> tuple[float, Phase] | None:
     """When a limit ends a stream that has begun, and which; None: it comes to its own end in time.
 
-    Nobody waits longer than `idle_s` for a piece, nor than `total_s` for all.
+    Nobody waits longer than `idle_s` for a piece, nor than `total_s` for all. All is told and added up as
+    an attempt does it, in the clock's time, so that its last bit is the same.
     """
-    before_s, ended_s = paced.first_token_s, paced.at_s(course.ended)
-    if ended_s - before_s >= limits.idle_s:
-        for event in (*course.pieces[1:], course.ended):
-            at_s = paced.at_s(event)
-            if before_s >= limits.total_s:
-                break
-            if at_s - before_s >= limits.idle_s:
-                late = before_s + limits.idle_s
-                return (late, Phase.IDLE) if late <= limits.total_s else (limits.total_s, Phase.TOTAL)
-            before_s = at_s
-    return (limits.total_s, Phase.TOTAL) if ended_s >= limits.total_s else None
+    ended_s = paced.at_s(course.ended)
+    if ended_s < limits.total_s and ended_s - paced.first_token_s < limits.idle_s:
+        return None
+    before_s = round(sent_s + paced.first_token_s, 6)
+    waited_s = before_s - sent_s
+    for event in (*course.pieces[1:], course.ended):
+        at_s, left_s = round(sent_s + paced.at_s(event), 6), limits.total_s - waited_s
+        due_s = before_s + min(limits.idle_s, left_s)
+        if at_s >= round(due_s, 6):
+            return due_s, Phase.IDLE if limits.idle_s <= left_s else Phase.TOTAL
+        waited_s += at_s - before_s
+        before_s = at_s
+    return None

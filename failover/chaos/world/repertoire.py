@@ -30,6 +30,16 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
 }
 """Which recorded exchanges answer which operation."""
 
+CHATS: Mapping[str, frozenset[str]] = {
+    "anthropic": frozenset({"messages"}),
+    "gemini": frozenset({"generateContent", "streamGenerateContent"}),
+    "ollama_chat": frozenset({"ollama.chat"}),
+}
+"""Where litellm asks these for a chat, by its names of them; each has an OpenAI-style endpoint too."""
+
+WITHOUT_RESPONSES = frozenset({"anthropic", "gemini", "mistral"})
+"""Providers, by litellm's name, that have no API of responses: litellm makes them of a chat."""
+
 CASSETTE_PROVIDERS = {
     "gemini": "google-gemini",
     "vertex_ai": "google-vertex",
@@ -50,17 +60,31 @@ class Repertoire:
 
     def __init__(self, episodes: Sequence[Episode]) -> None:
         self._episodes = episodes
+        self._known: dict[object, Successes] = {}
         self._usable: dict[tuple[Operation, bool], list[Episode]] = {}
 
     def of(self, target: Target, shape: Shape, *, stream: bool) -> Successes:
-        """Every answer of `target` to requests of `shape`."""
+        """Every answer of `target` to requests of `shape`; the same arguments give the very same images."""
+        key = target, shape.operation, shape.tokens_in, shape.tokens_out, stream
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._found(target, shape, stream=stream)
+        return known
+
+    def _found(self, target: Target, shape: Shape, *, stream: bool) -> Successes:
         prefix, _, bare = target.model.partition("/")
         providers = {prefix, CASSETTE_PROVIDERS.get(prefix, prefix)}
-        usable = self._answering(shape.operation, stream=stream)
-        of_provider = [episode for episode in usable if episode.provider in providers]
+        operation = _on_the_wire(shape.operation, prefix)
+        usable = self._answering(operation, stream=stream)
+        chats = CHATS.get(prefix, ENDPOINTS[operation]) if operation is Operation.COMPLETION else None
+        of_provider = [
+            episode
+            for episode in usable
+            if episode.provider in providers and (chats is None or episode.endpoint in chats)
+        ]
         of_model = [episode for episode in of_provider if episode.model in {bare, target.model}]
         if not of_provider:
-            made_up = synthetic_success(target.model, shape.operation, stream=stream)
+            made_up = synthetic_success(target.model, operation, stream=stream)
             return Successes(Source.SYNTHETIC, (Success(Image("synthetic", shape.applied(made_up))),))
         source = Source.RECORDED if of_model else Source.BORROWED
         return Successes(
@@ -74,11 +98,22 @@ class Repertoire:
                 episode
                 for episode in self._episodes
                 if episode.stream is stream
+                and not (stream and _is_list(episode))
                 and episode.endpoint in ENDPOINTS[operation]
                 and classify_reply(episode.provider, episode.reply) is None
                 and not calls_a_tool(episode.reply)
             ]
         return usable
+
+
+def _is_list(episode: Episode) -> bool:
+    """Google streams a list of JSON to who does not ask for server-sent events, as litellm does."""
+    return episode.reply.body.lstrip().startswith(b"[")
+
+
+def _on_the_wire(operation: Operation, provider: str) -> Operation:
+    bridged = operation is Operation.RESPONSES and provider in WITHOUT_RESPONSES
+    return Operation.COMPLETION if bridged else operation
 
 
 def _success(target: Target, episode: Episode, shape: Shape) -> Success:

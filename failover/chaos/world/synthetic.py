@@ -11,6 +11,8 @@ from failover.chaos.world.synthetic_operations import synthetic_operation
 from failover.core.vocabulary import Operation
 
 TEXT = "This answer is synthetic."
+WORDS = ("This ", "answer ", "is ", "synthetic.")
+"""The same in the pieces of a stream: one that came in one piece could not break off."""
 
 
 def _openai(model: str) -> Any:
@@ -58,11 +60,13 @@ def _ollama(model: str) -> Any:
 def _openai_stream(model: str) -> tuple[bytes, ...]:
     whole = _openai(model)
     head = {"id": whole["id"], "object": "chat.completion.chunk", "created": 0, "model": model}
-    delta = {"role": "assistant", "content": TEXT}
-    first = {"index": 0, "delta": delta, "finish_reason": None}
+    deltas = [{"role": "assistant", "content": word} for word in WORDS]
     last = {"index": 0, "delta": {}, "finish_reason": "stop"}
     return (
-        _event({**head, "choices": [first]}),
+        *(
+            _event({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+            for delta in deltas
+        ),
         _event({**head, "choices": [last]}),
         _event({**head, "choices": [], "usage": whole["usage"]}),
         b"data: [DONE]\n\n",
@@ -76,7 +80,10 @@ def _anthropic_stream(model: str) -> tuple[bytes, ...]:
     events: tuple[dict[str, Any], ...] = (
         {"type": "message_start", "message": begun},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": TEXT}},
+        *(
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}}
+            for word in WORDS
+        ),
         {"type": "content_block_stop", "index": 0},
         {"type": "message_delta", "delta": delta, "usage": whole["usage"]},
         {"type": "message_stop"},
@@ -85,11 +92,24 @@ def _anthropic_stream(model: str) -> tuple[bytes, ...]:
 
 
 def _google_stream(model: str) -> tuple[bytes, ...]:
-    return (_event(_google(model)),)
+    whole = _google(model)
+    contents = [{"role": "model", "parts": [{"text": word}]} for word in WORDS]
+    last = {"content": contents[-1], "finishReason": "STOP", "index": 0}
+    return (
+        *(
+            _event({"candidates": [{"content": content, "index": 0}], "modelVersion": model})
+            for content in contents[:-1]
+        ),
+        _event({**whole, "candidates": [last]}),
+    )
 
 
 def _ollama_stream(model: str) -> tuple[bytes, ...]:
-    return (json.dumps(_ollama(model)).encode() + b"\n",)
+    pieces: list[dict[str, Any]] = [
+        {"model": model, "message": {"role": "assistant", "content": word}, "done": False} for word in WORDS
+    ]
+    last = {**_ollama(model), "message": {"role": "assistant", "content": ""}}
+    return tuple(json.dumps(piece).encode() + b"\n" for piece in (*pieces, last))
 
 
 def _event(content: Any) -> bytes:
@@ -99,6 +119,7 @@ def _event(content: Any) -> bytes:
 SUCCESSES: dict[str, Callable[[str], Any]] = {
     "anthropic": _anthropic,
     "gemini": _google,
+    "vertex_ai": _google,
     "ollama_chat": _ollama,
 }
 """By litellm's name of the provider; every other answers in OpenAI's shape."""
@@ -107,6 +128,7 @@ SUCCESSES: dict[str, Callable[[str], Any]] = {
 STREAMS: dict[str, Callable[[str], tuple[bytes, ...]]] = {
     "anthropic": _anthropic_stream,
     "gemini": _google_stream,
+    "vertex_ai": _google_stream,
     "ollama_chat": _ollama_stream,
 }
 

@@ -30,6 +30,10 @@ MESSAGES = {
 }
 
 
+ORIGIN_UNREACHABLE = 530
+"""Cloudflare's own: it has no address of who is behind it, and says so in a line of text."""
+
+
 def _openai(status: int, message: str) -> Any:
     kinds = {
         400: ("invalid_request_error", None),
@@ -65,7 +69,11 @@ def _google(status: int, message: str) -> Any:
 
 
 def _mistral(status: int, message: str) -> Any:
-    kinds = {404: ("invalid_model", "1500"), 429: ("rate_limited", "1300")}
+    kinds = {
+        400: ("invalid_request_error", "3000"),
+        404: ("invalid_model", "1500"),
+        429: ("rate_limited", "1300"),
+    }
     kind, code = kinds.get(status, ("internal_server_error", "1000"))
     return {"object": "error", "message": message, "type": kind, "param": None, "code": code}
 
@@ -125,7 +133,10 @@ def parameter_image(provider: str, parameter: str) -> Image:
 
 @cache
 def error_image(provider: str, status: int, retry_after_s: float | None = None) -> Image:
-    """An error reply of `provider`. The same arguments give the very same image."""
+    """An error reply of `provider`, or of the edge before it. The same arguments give the very same image."""
+    if status == ORIGIN_UNREACHABLE:
+        page = WireReply(status, {"content-type": "text/plain"}, MESSAGES[status].encode())
+        return Image(f"injected {status}", reply=page)
     body = BODIES.get(provider, _openai)(status, MESSAGES[status])
     headers = {"content-type": "application/json"}
     if retry_after_s is not None:

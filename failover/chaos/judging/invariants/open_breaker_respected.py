@@ -11,10 +11,15 @@ from failover.core.events import (
     AttemptEnded,
     AttemptStarted,
     BreakerChanged,
+    CallStarted,
     CooldownStarted,
     FateShared,
+    FirstTokenReceived,
     TargetRetired,
 )
+from failover.core.substitution import BARRING
+from failover.core.target_state import TRIAL_S
+from failover.core.vocabulary import Outcome
 
 ROUNDING_S = 1e-6
 """Virtual times are whole microseconds."""
@@ -23,8 +28,9 @@ ROUNDING_S = 1e-6
 class OpenBreakerRespected(Invariant):
     """At most `policy.breaker.probes` probes run at once, and no breaker half-opens before its time.
 
-    Its time is the end of its open time; while every target of a route is away, it is a moment after
-    it opened. Every change of state begins a new generation: a probe of an older one counts no more.
+    Its time is the end of its open time; while every target of a route that can do the job of some request
+    is away, it is a moment after it opened. Every change of state begins a new generation: a probe of an
+    older one counts no more.
     """
 
     name = "open_breaker_respected"
@@ -35,12 +41,24 @@ class OpenBreakerRespected(Invariant):
         self._until_s: dict[str, float] = {}
         self._opened_s: dict[str, float] = {}
         self._cooling_until_s: dict[str, float] = {}
+        self._unanswered: set[str] = set()
+        self._trials: dict[str, set[tuple[str, int]]] = {}
+        self._trial_since_s: dict[str, float] = {}
         self._retired: set[str] = set()
         self._probes: dict[str, set[tuple[str, int]]] = {}
-        self._names = [{target.name for target in route.targets()} for route in routes.called]
+        self._routes = {
+            route.name: frozenset(target.name for target in route.targets()) for route in routes.called
+        }
+        self._names = set(self._routes.values())
         self._probes_max = {
             target.name: routes.learning_policy(target.name).breaker.probes for target in routes.targets()
         }
+
+    def call_started(self, event: CallStarted) -> None:
+        """Whom it may ask."""
+        if event.passed_over:
+            barred = {name for name, reason in event.passed_over if reason in BARRING}
+            self._names.add(self._routes[event.route] - barred)
 
     def breaker_changed(self, event: BreakerChanged) -> None:
         """Follow the state, and when an open breaker may be probed."""
@@ -56,6 +74,7 @@ class OpenBreakerRespected(Invariant):
 
     def cooldown_started(self, event: CooldownStarted) -> None:
         """Who cools down is away, whatever its breaker says."""
+        self._unanswered.update(event.targets)
         for target in event.targets:
             self._cooling_until_s[target] = max(event.until_s, self._cooling_until_s.get(target, 0.0))
 
@@ -77,11 +96,21 @@ class OpenBreakerRespected(Invariant):
 
     def _is_away(self, target: str, at_s: float) -> bool:
         not_closed = self._states.get(target, CLOSED) != CLOSED
-        return not_closed or target in self._retired or at_s < self._cooling_until_s.get(target, 0.0)
+        cooling = at_s < self._cooling_until_s.get(target, 0.0)
+        return not_closed or cooling or target in self._retired or self._is_on_trial(target, at_s)
+
+    def _is_on_trial(self, target: str, at_s: float) -> bool:
+        """After a cooldown one attempt at a time is made, until the first answer: who else asks, waits."""
+        if target not in self._unanswered or not self._trials.get(target):
+            return False
+        return at_s < self._trial_since_s[target] + TRIAL_S + ROUNDING_S
 
     def attempt_started(self, event: AttemptStarted) -> None:
         """May anything be sent there now?"""
         self.checked += 1
+        if event.target in self._unanswered:
+            self._trials.setdefault(event.target, set()).add((event.call, event.attempt))
+            self._trial_since_s[event.target] = event.at_s
         state = self._states.get(event.target, CLOSED)
         if state == CLOSED:
             return
@@ -102,8 +131,17 @@ class OpenBreakerRespected(Invariant):
             what = f"attempt {event.attempt} makes {len(running)} probes at once, {most} may run"
             self.violated(event.at_s, event.call, event.target, what)
 
+    def first_token_received(self, event: FirstTokenReceived) -> None:
+        """Whoever speaks to a trial does not refuse."""
+        trials = self._trials.get(event.target)
+        if trials and (event.call, event.attempt) in trials:
+            trials.discard((event.call, event.attempt))
+            self._unanswered.discard(event.target)
+
     def attempt_ended(self, event: AttemptEnded) -> None:
         """A probe that ended makes room for the next."""
-        running = self._probes.get(event.target)
-        if running:
-            running.discard((event.call, event.attempt))
+        for attempts in (self._probes.get(event.target), self._trials.get(event.target)):
+            if attempts:
+                attempts.discard((event.call, event.attempt))
+        if event.outcome is Outcome.SUCCESS:
+            self._unanswered.discard(event.target)

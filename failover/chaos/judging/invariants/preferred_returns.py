@@ -35,6 +35,7 @@ class PreferredReturns(Invariant):
         super().__init__(scenario, routes)
         self._recoveries = Recoveries(scenario, routes)
         self._deadline_s = scenario.workload.deadline_s or routes.deadline_max_s()
+        self._faults = {index for index, each in enumerate(scenario.injections) if each.is_fault}
         self._hurt: set[int] = set()
         self._ended_s: float | None = None
         self._retired: set[str] = set()
@@ -68,8 +69,9 @@ class PreferredReturns(Invariant):
 
     def _away(self, at_s: float, target: str, until_s: float) -> None:
         ended_s = self._ended_s
+        in_a_fault = not self._faults.isdisjoint(self._hurt)
         # Attempts that met the fault end within a deadline after it; what comes later is no aftermath.
-        if ended_s is None or at_s <= ended_s + self._deadline_s:
+        if in_a_fault or ended_s is None or at_s <= ended_s + self._deadline_s:
             self._away_until_s[target] = max(until_s, self._away_until_s.get(target, 0.0))
 
     def at_end(self, now: float) -> None:

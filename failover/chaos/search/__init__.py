@@ -1,0 +1,1 @@
+"""Looking for the smallest fault schedule that breaks a config: generated, drilled, shrunk, written down."""
