@@ -9,9 +9,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import yaml
 
-from failover.chaos.drill import SkippedDrill, run_drill
+from failover.chaos.drill import run_drill
 from failover.chaos.finding import find_scenarios
 from failover.chaos.judging.verdict import Conclusion
+from failover.chaos.meeting import SkippedDrill
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import load_scenario
 from failover.config import load_config
