@@ -11,6 +11,7 @@ from failover.chaos.judging.timeline import Band, Timeline
 from failover.chaos.judging.timeline_tally import TimelineTally
 from failover.chaos.judging.verdict import compose
 from failover.chaos.pictured import Pictured
+from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.failures import FailureKind
 from tests.drills.journals import FACTS, FALLBACK, OUTAGE, Journal, calm, route, scenario
@@ -25,7 +26,7 @@ HOSTILE = (
 def tallied(journal: Journal, for_s: float = 600.0) -> Timeline:
     """The timeline of a journal."""
     tally = TimelineTally(for_s)
-    judge = Judge(scenario(OUTAGE), route(), [tally])
+    judge = Judge(scenario(OUTAGE), Routes.only(route()), [tally])
     for event in journal.events:
         judge.see(event)
     return tally.timeline()
@@ -37,7 +38,7 @@ def pictured(
     """A journal's verdict with its pictures; `oracle` is what it told of each request."""
     where = where or scenario()
     tally, moments = TimelineTally(where.workload.for_s), Moments()
-    judge = Judge(where, route(), [tally, moments])
+    judge = Judge(where, Routes.only(route()), [tally, moments])
     for event in journal.events:
         judge.see(event)
     for told in oracle:

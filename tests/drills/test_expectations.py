@@ -26,6 +26,7 @@ def evidence(**changes):
         first_token_s=Quantiles(0.1, 0.2, 0.3),
         detected_after_s=4.0,
         recovered_after_s=8.0,
+        goodput_recovered_after_s=16.0,
         **changes,
     )
     return Evidence(measures, judgement.coverage, Figures(0.1, 4.0, 0.25))
@@ -42,6 +43,7 @@ MEASURED = {
     "amplification_max": 1.5,
     "detected_within_s": 4.0,
     "recovered_within_s": 8.0,
+    "goodput_recovered_within_s": 16.0,
 }
 
 
@@ -51,7 +53,7 @@ def result(name, limit, seen=None):
 
 
 def test_the_table_is_total():
-    others = {"served_share_min", "served_share_max", "sometimes"}
+    others = {"served_share_min", "served_share_max", "sometimes", "never"}
     assert {*AT_LEAST, *AT_MOST, *others} == set(Expectations.model_fields)
     assert {*AT_LEAST, *AT_MOST} == set(MEASURED)
 

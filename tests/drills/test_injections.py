@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from math import inf
 
 import pytest
@@ -268,19 +267,3 @@ def test_the_base_of_all_injections_does_nothing() -> None:
     assert nothing.change(ANSWER, WHOLE) is ANSWER
     assert nothing.reprice(DatedPrice(1, 2)) == DatedPrice(1, 2)
     assert nothing.is_fault
-
-
-# The documentation.
-
-
-def test_every_kind_has_an_example_here() -> None:
-    assert KINDS.keys() == EXAMPLES.keys()
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_is_documented_with_its_fields_and_an_example(kind) -> None:
-    page = PAGE.read_text("utf-8")
-    (section,) = re.findall(rf"^### `{kind}`\n(.*?)(?=^##)", page, re.MULTILINE | re.DOTALL)
-    assert f"kind: {kind}" in section
-    own = KINDS[kind] - {*Injection.model_fields}
-    assert not [field for field in own if f"`{field}`" not in section]

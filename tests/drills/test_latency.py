@@ -25,7 +25,7 @@ from failover.chaos.world.repertoire import Source, Success, Successes
 from failover.chaos.world.world import World
 from failover.core.prices import PriceBook
 from failover.errors import ConfigError
-from tests.drills.worlds import CLAUDE, GPT, LITELLM_WARNS, ROOT, STORY, written
+from tests.drills.worlds import CLAUDE, GPT, LITELLM_WARNS, ROOT, STORY, ByHand, asked, written
 
 pytestmark = LITELLM_WARNS
 
@@ -159,10 +159,10 @@ def test_what_is_told_counts_and_the_rest_stays_as_fitted() -> None:
 def test_a_world_answers_as_quickly_as_it_is_told() -> None:
     answers = {each.name: Successes(Source.SYNTHETIC, (Success(Image("x")),)) for each in (GPT, CLAUDE)}
     told = {"gpt": LatencyModel(3.0, 0.0, 0.02)}
-    world = World(Chance(1), (GPT, CLAUDE), answers, (), PriceBook(), 100, latencies=told)
-    found = world.exchange(GPT, "1", 1, 0.0, stream=True)
+    world = World(Chance(1), (GPT, CLAUDE), ByHand(answers), (), PriceBook(), latencies=told)
+    found = world.exchange(GPT, asked(), 1, 0.0, stream=True)
     assert (found.first_token_s, found.total_s) == (3.0, 5.0)
-    other = world.exchange(CLAUDE, "1", 1, 0.0, stream=True)
+    other = world.exchange(CLAUDE, asked(), 1, 0.0, stream=True)
     expected = latency_model(CLAUDE.model).draw(Chance(1), 100, "claude", "1", 1)
     assert (other.first_token_s, other.total_s) == expected
 
@@ -179,8 +179,8 @@ def test_a_world_answers_as_quickly_as_it_is_told() -> None:
 def test_a_recording_that_tells_its_end_goes_before_every_model(timing, expected) -> None:
     answers = {"gpt": Successes(Source.RECORDED, (Success(Image("x"), timing),))}
     told = {"gpt": LatencyModel(3.0, 0.0, 0.02)}
-    world = World(Chance(1), (GPT,), answers, (), PriceBook(), 100, latencies=told)
-    found = world.exchange(GPT, "1", 1, 0.0, stream=True)
+    world = World(Chance(1), (GPT,), ByHand(answers), (), PriceBook(), latencies=told)
+    found = world.exchange(GPT, asked(), 1, 0.0, stream=True)
     assert (found.first_token_s, found.total_s) == expected
 
 

@@ -60,7 +60,7 @@ def test_all_first_values_of_a_kind_are_valid_together_and_each_other_value_besi
 
 
 def test_kinds_are_those_that_scenarios_know_in_their_order():
-    assert list(kinds())[:2] == ["outage", "slowdown"]
+    assert list(kinds())[:2] == ["outage", "brownout"]
     assert set(kinds()) == {each.model_fields["kind"].annotation.__args__[0] for each in kinds().values()}
 
 

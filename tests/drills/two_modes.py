@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from failover.chaos.drill import run_drill
-from failover.chaos.meeting import SkippedDrill
 from failover.chaos.judging.verdict import Verdict
+from failover.chaos.meeting import SkippedDrill
 from failover.chaos.scenario import Scenario, load_scenario
 from tests.drills.worlds import written
 

@@ -18,7 +18,7 @@ from failover.chaos.judging.journal import Journal
 from failover.chaos.modes.outcomes import Outcomes
 from failover.chaos.modes.simulation import Simulation
 from failover.chaos.scenario import START_EPOCH_S, Scenario, load_scenario
-from failover.chaos.workload import Asked, Shape
+from failover.chaos.workload import Asked, Shape, arrivals
 from failover.chaos.workload_section import Workload
 from failover.chaos.world.chance import Chance
 from failover.chaos.world.image import Image
@@ -49,6 +49,7 @@ MEANT = {
     503: FailureKind.OVERLOADED,
     504: FailureKind.SERVER_ERROR,
     529: FailureKind.OVERLOADED,
+    530: FailureKind.SERVER_ERROR,
 }
 """The failure that an injected status is to be taken for."""
 
@@ -204,7 +205,7 @@ class Simulated:
         with Journal(self._see) as journal:
             facts = Facts(in_world.prices, START_EPOCH_S)
             self.simulation = Simulation(in_world, outcomes(), called, facts, journal.record)
-            self.simulation.run(requests, list(told), self._arrives)
+            self.simulation.run(arrivals(requests, in_world.chance), list(told), self._arrives)
             self.digest = journal.sha256()
 
     def _arrives(self, asked: Asked, arrived_s: float) -> None:
