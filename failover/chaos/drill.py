@@ -14,7 +14,7 @@ from failover.chaos.judging.judge import Judge
 from failover.chaos.judging.oracle import Oracle
 from failover.chaos.judging.verdict import OURS, DrillFacts, Verdict, compose
 from failover.chaos.materials import Materials
-from failover.chaos.meeting import cassettes_of, latencies_of, meeting
+from failover.chaos.meeting import cassettes_of, latencies_of, meeting, require_noticed, touches
 from failover.chaos.modes.replay import Replay
 from failover.chaos.modes.simulation import Simulation
 from failover.chaos.routes import Routes
@@ -99,7 +99,7 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
         subject=name or OURS,
         gaps=driver.gaps() if isinstance(driver, SubjectDrive) else (),
     )
-    return compose(scenario, judgement, found)
+    return require_noticed(scenario, routes, compose(scenario, judgement, found))
 
 
 def _world_events(scenario: Scenario, routes: Routes, world: World) -> list[tuple[float, Event]]:
@@ -118,6 +118,8 @@ def _world_events(scenario: Scenario, routes: Routes, world: World) -> list[tupl
                 rates = price.input_nusd_per_mtok, price.output_nusd_per_mtok
                 timed.append((at_s, PriceInForce(at_s, target.name, *rates)))
     for index, injection in enumerate(scenario.injections):
+        if not touches(injection, routes):
+            continue  # nothing begins here, and nothing is over when it ends
         words = index, injection.kind, injection.selector
         timed.append((injection.at_s, InjectionStarted(injection.at_s, *words)))
         timed.append((injection.ends_s, InjectionEnded(injection.ends_s, *words)))

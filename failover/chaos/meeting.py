@@ -7,6 +7,9 @@ from pathlib import Path
 
 from failover.adapters.playable import why_unplayable
 from failover.chaos.asked_latency import asked_latencies, idle_latencies
+from failover.chaos.injections import Injection
+from failover.chaos.judging.verdict import Conclusion, Verdict
+from failover.chaos.route_operations import operation_of
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.chaos.workload import Shape
@@ -28,7 +31,11 @@ def meeting(scenario: Scenario, config: Config, mode: str) -> tuple[Routes, Work
 
     Raises `ConfigError` where the two do not fit, `SkippedDrill` where the scenario does not apply.
     """
-    workload = scenario.workload.on([route.name for route in config.routes.values() if _is_played(route)])
+    played = [route for route in config.routes.values() if _is_played(route)]
+    if not played and not any(part.route for part in scenario.workload.parts()):
+        raise SkippedDrill(f"no route of {config.source} can be played: plain functions have no wire")
+    operations = {route.name: operation_of(route) for route in played}
+    workload = scenario.workload.on(list(operations), operations)
     told = scenario.trace.routes if scenario.trace else ()
     names = list(dict.fromkeys([*(part.route or "" for part in workload.parts()), *told]))
     unknown = [
@@ -36,8 +43,8 @@ def meeting(scenario: Scenario, config: Config, mode: str) -> tuple[Routes, Work
         for name in names
         if name not in config.routes
     ]
-    if unknown or not names:
-        raise ConfigError(unknown or [scenario.complaint(("workload",), _no_route(config, ""))])
+    if unknown:
+        raise ConfigError(unknown)
     routes = Routes(tuple(config.routes[name] for name in names), config.routes)
     plain = [route.name for route in routes.called if not _is_played(route)]
     if plain:
@@ -51,6 +58,22 @@ def meeting(scenario: Scenario, config: Config, mode: str) -> tuple[Routes, Work
     if mode == "replay":
         _require_playable(routes)
     return routes, workload
+
+
+def touches(injection: Injection, routes: Routes) -> bool:
+    """Whether it hits any target of the routes."""
+    return any(injection.hits(target) for target in routes.targets())
+
+
+def require_noticed(scenario: Scenario, routes: Routes, verdict: Verdict) -> Verdict:
+    """What hits only who is never asked shows nothing, and harms nobody: such a story is skipped too."""
+    met = verdict.coverage.injections
+    unnoticed = bool(met and verdict.requests) and not any(each.exercised for each in met)
+    shown_nothing = verdict.verdict is Conclusion.UNKNOWN and len(verdict.reasons) == 1
+    if scenario.when_untouched == "skip" and unnoticed and shown_nothing:
+        hit = [t.name for t in routes.targets() if any(each.hits(t) for each in scenario.injections)]
+        raise SkippedDrill(f"it hits only {', '.join(hit)}, and nobody asked: it would not have been noticed")
+    return verdict
 
 
 def _is_played(route: Route) -> bool:
@@ -74,7 +97,7 @@ def _require_playable(routes: Routes) -> None:
 def _idle(scenario: Scenario, routes: Routes) -> Iterator[Complaint]:
     names = ", ".join(route.name for route in routes.called)
     for index, injection in enumerate(scenario.injections):
-        if not any(injection.hits(target) for target in routes.targets()):
+        if not touches(injection, routes):
             what = f"hits no target of route {names}: none lies in {injection.selector}"
             yield scenario.complaint(("inject", index), what)
 

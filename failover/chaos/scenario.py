@@ -13,8 +13,7 @@ from failover.chaos.arrivals import Trace
 from failover.chaos.asked_latency import LatencySection
 from failover.chaos.injections import AnyInjection
 from failover.chaos.traces import RecordedTrace, load_trace
-from failover.chaos.workload_section import Workload
-from failover.core.vocabulary import Operation
+from failover.chaos.workload_section import STREAMED_OPERATIONS, Workload
 from failover.documents import Complaints, Document, Place, Section, load_document, validate
 from failover.errors import Complaint
 
@@ -67,7 +66,6 @@ class SteadyState(Section):
 
 
 MODES: tuple[str, ...] = ("simulate", "replay")
-STREAMED_OPERATIONS = frozenset({Operation.COMPLETION, Operation.RESPONSES})
 
 
 class ScenarioSection(Section):

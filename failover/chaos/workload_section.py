@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -14,6 +15,8 @@ from failover.documents import Section
 
 FOR_MAX_S = 3600.0 * 24.0 * 366.0
 """A year: who wants more means something else."""
+STREAMED_OPERATIONS = frozenset({Operation.COMPLETION, Operation.RESPONSES})
+NO_OPERATIONS: Mapping[str, Operation] = MappingProxyType({})
 
 
 OperationAsked = Literal[
@@ -32,7 +35,8 @@ OperationAsked = Literal[
 class Kind(Section):
     """What a request is: which route and operation it asks for, how large, for whom.
 
-    Without a `route` every route of the config is called alike. `tokens_in` and `tokens_out` set the sizes
+    Without a `route` every route of the config is called alike, and without an `operation` for what it is
+    for. `tokens_in` and `tokens_out` set the sizes
     of requests and replies; left out, the recorded ones count. `stream` asks for streamed replies.
     `tenants` is how many customers share the requests.
     """
@@ -76,14 +80,21 @@ class Workload(Kind):
         """The operations that are asked for, each with whether its reply is streamed."""
         return {(part.operation, part.stream) for part in self.parts()}
 
-    def on(self, routes: Sequence[str]) -> Workload:
-        """The same workload, with those of its requests that name no route spread evenly over `routes`."""
-        mix = tuple(
-            part.model_copy(update={"route": route, "share": part.share / len(routes)})
-            for part in self.parts()
-            for route in ([part.route] if part.route else routes)
-        )
-        return self.model_copy(update={"mix": mix})
+    def on(self, routes: Sequence[str], operations: Mapping[str, Operation] = NO_OPERATIONS) -> Workload:
+        """The same workload, with those of its requests that name no route spread evenly over `routes`.
+
+        Each route is asked for its own of the `operations`, where the file says none.
+        """
+        mix = []
+        for written, part in zip(self.mix or (Part(),), self.parts(), strict=True):
+            told = "operation" in self.model_fields_set | written.model_fields_set
+            called = [part.route] if part.route else routes
+            for route in called:
+                operation = part.operation if told else operations.get(route, part.operation)
+                facts = {"route": route, "operation": operation, "share": part.share / len(called)}
+                stream = part.stream and operation in STREAMED_OPERATIONS
+                mix.append(part.model_copy(update={**facts, "stream": stream}))
+        return self.model_copy(update={"mix": tuple(mix)})
 
     def parts(self) -> tuple[Part, ...]:
         """The kinds of requests, each complete; one of all requests where there is no mix."""

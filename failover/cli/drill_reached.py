@@ -156,6 +156,7 @@ class Reached:
         """The totals. Without rich, which may be half imported when Ctrl-C strikes."""
         if not (self.verdicts or self.skipped or self.refused or struck):
             return
+        from failover.report.closing import closing
         from failover.report.printable import printable
         from failover.report.totals import summary
 
@@ -166,7 +167,8 @@ class Reached:
             where = f" while drilling {printable(self.running)}" if self.running else " before any drill"
             line = f"interrupted{where}; so far: {line}"
         if struck or not self.asked.quiet or self.exit_code() != HOLDS:
-            write_line(self._people, line)
+            told = closing(self.verdicts, list(self.skipped)) if self.asked.seeds == 1 else []
+            write_line(self._people, "\n".join([*told, line]))
 
     def _write(self) -> None:
         from failover.chaos.judging.verdict import Refused

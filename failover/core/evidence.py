@@ -9,7 +9,9 @@ with the same key, are believed of that target.
 before, and not outnumbered by what it served since, are suspicious. A suspicious rejection says nothing
 of its target, and its call goes on to the next one, which is the proof:
 
-- Another target serves the same request: a wave. From then on such rejections count as failures.
+- Another target serves the same request: a wave. From then on such rejections count as failures. Where the
+  target serves more than it rejects they do so no more, and yet each is suspicious at once for five minutes
+  after the last proof: what fails in part fails on.
 - A target of another provider rejects it as well: the request is bad, and its call ends. Each such
   contradiction doubles what it takes to become suspicious again, until a minute passes without any.
 
@@ -40,6 +42,9 @@ REFUSALS_SPAN_S = 5.0
 """A hiccup of a second refuses everything under way at once: that is one refusal."""
 
 REJECTIONS = 3
+PROVEN_S = 300.0
+"""So long a proof is remembered after the target serves more than it rejects: who is asked seldom, too,
+meets the rest of the wave."""
 PROOFS_MOST, CONTRADICTIONS_MOST = 3, 5
 CODES_MOST = 8
 """Of so many error codes the rejections are remembered, per target."""
@@ -56,11 +61,11 @@ class _Rejection(NamedTuple):
 class Rejections:
     """What one target rejected with one error code. `score`: proofs of a wave against contradictions."""
 
-    __slots__ = ("_added_s", "_latest", "score")
+    __slots__ = ("_added_s", "_latest", "_proved_s", "score")
 
     def __init__(self) -> None:
         self.score = 0
-        self._added_s = -inf
+        self._added_s = self._proved_s = -inf
         self._latest: deque[_Rejection] = deque(maxlen=REJECTIONS * 2**CONTRADICTIONS_MOST)
 
     def __len__(self) -> int:
@@ -80,12 +85,13 @@ class Rejections:
         self._forget_what_is_over(history, now)
         if self.score > 0:
             return Outcome.FAILURE
-        return Outcome.ABANDONED if self._is_suspicious() else Outcome.SUCCESS
+        return Outcome.ABANDONED if self._is_suspicious(now) else Outcome.SUCCESS
 
-    def prove(self) -> bool:
+    def prove(self, now: float) -> bool:
         """Another target served what was rejected here. Returns whether that began a wave."""
-        began = self.score <= 0
+        began = self.score <= 0 and now - self._proved_s > PROVEN_S
         self.score = min(max(self.score, 0) + 1, PROOFS_MOST)
+        self._proved_s = now
         return began
 
     def contradict(self) -> None:
@@ -93,6 +99,7 @@ class Rejections:
         self.score = max(self.score - 1, -CONTRADICTIONS_MOST)
         if self.score < 0:
             self._latest.clear()
+            self._proved_s = -inf
 
     @property
     def _needed(self) -> int:
@@ -110,7 +117,9 @@ class Rejections:
             latest.clear()
             latest.append(last)
 
-    def _is_suspicious(self) -> bool:
+    def _is_suspicious(self, now: float) -> bool:
+        if now - self._proved_s <= PROVEN_S:
+            return True
         if len(self._latest) < self._needed:
             return False
         first = self._latest[-self._needed]
@@ -196,7 +205,7 @@ def served(states: Mapping[str, _Known], failures: Failures, now: float, tell: T
     """A call was served after `failures`: whoever rejected it was wrong."""
     for name, code in _rejected(failures):
         rejections = states[name].history.rejections.get(code)
-        if rejections is not None and rejections.prove():
+        if rejections is not None and rejections.prove(now):
             tell(OutageSuspected(now, name, FailureKind.BAD_REQUEST, len(rejections)))
 
 

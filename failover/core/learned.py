@@ -24,9 +24,9 @@ from failover.core.vocabulary import FaultDomain, Outcome, Route, Target
 AWAY_LONG_S = 300.0
 """Quota, bill or key: nothing heals by itself in seconds, but a probe now and then costs little."""
 
-GONE_RETRY_S = 60.0
-GONE_EVIDENCE = 3
-"""One 404 is no proof: three of them, a minute apart, are."""
+GONE_RETRIES_S = (60.0, 300.0, 900.0)
+"""One 404 is no proof, nor is a wave of them: live models were not found for minutes, and a wrong page of an
+edge looks alike. Each such answer keeps us away for longer; one more than there are waits is believed."""
 
 Record = Callable[[Event], None]
 
@@ -250,10 +250,10 @@ class Learned:
         evidence = state.gone_evidence + 1
         for each in self.sharing(failure.scope, state.target):
             each.gone_evidence = evidence
-        if evidence >= GONE_EVIDENCE:
+        if evidence > len(GONE_RETRIES_S):
             self._retire(failure.scope, state, failure.kind)
         else:
-            self._trip(failure.scope, state, now, GONE_RETRY_S)
+            self._trip(failure.scope, state, now, GONE_RETRIES_S[evidence - 1])
 
     def _retire(self, scope: Scope, state: TargetState, kind: FailureKind) -> None:
         for each in self.sharing(scope, state.target):

@@ -64,6 +64,10 @@ def _rows(verdict: Verdict) -> Iterator[Row]:
     yield "latency", f"p95 {_seconds(latency.p95)}, p50 {_seconds(latency.p50)}, p99 {_seconds(latency.p99)}"
     if first_token.p95 is not None:
         yield "first token", f"p95 {_seconds(first_token.p95)}, p50 {_seconds(first_token.p50)}"
+    if len(verdict.routes) > 1:
+        for name, route in verdict.routes.items():
+            each = f"{_percent(route.success_ratio)} of {route.requests}, p95 {_seconds(route.latency_s.p95)}"
+            yield "route", f"{name}: {each}"
     if verdict.regret.cost_usd is not None or verdict.regret.latency_s is not None:
         yield "regret", _regret(verdict)
     if any(injection.is_fault for injection in verdict.coverage.injections):

@@ -276,9 +276,9 @@ def test_who_was_retired_until_a_reload_may_be_tried_again():
 
 def test_a_model_that_is_gone_is_gone_after_a_reload_too():
     school = School(BIG)
-    for now in (0.0, 60.0, 120.0):
+    for now in (0.0, 60.0, 360.0, 1260.0):
         school.fails("big", MODEL_GONE, now=now)
-    reloaded(school, Route("chat", chain_of(BIG)), now=121.0)
+    reloaded(school, Route("chat", chain_of(BIG)), now=1261.0)
     assert school.away(now=1e9) == {"big"}
 
 

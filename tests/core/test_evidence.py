@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -187,12 +189,41 @@ def test_in_a_wave_rejections_open_the_breaker_and_probes_keep_it_open():
     assert story.state("a").breaker.state == OPEN
 
 
-def test_a_wave_is_over_when_the_target_serves_more_than_it_rejects():
+def receding():
+    """A wave whose target serves again, and more than it rejects."""
     story = waving()
     for _ in range(3):
         story.call().sends_to("a").succeeds()
+    return story
+
+
+def test_in_a_wave_that_recedes_rejections_go_on_and_say_nothing_of_the_target():
+    story = receding()
+    rejected(story).sends_to("b").succeeds()
+    [*_, rejection, _] = [event for event in story.events if event.event == "attempt_ended"]
+    assert rejection.permit is Outcome.ABANDONED
+
+
+def test_a_wave_is_over_five_minutes_after_its_last_proof():
+    story = receding().after(300.1)
+    story.call().sends_to("a").succeeds()
     rejected(story).raises(RequestRejectedError)
     assert story.state("a").breaker.state == CLOSED
+
+
+def test_what_another_provider_rejects_too_ends_a_wave_that_recedes():
+    story = receding()
+    rejected(story, by="ab").raises(RequestRejectedError)
+    rejected(story).raises(RequestRejectedError)
+
+
+def test_a_wave_that_comes_and_goes_is_told_once():
+    story = waving()
+    for _ in range(20):
+        for _ in range(3):
+            story.after(5.0).call().sends_to("a").succeeds()
+        rejected(story).sends_to("b").succeeds()
+    assert len(suspected(story)) == 1
 
 
 def test_what_another_provider_rejects_too_is_a_bad_request():
@@ -372,3 +403,22 @@ def test_a_wave_of_rejections_fails_two_callers_and_no_more(calls, apart_s):
         else:
             refused += 1
     assert refused == 2
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0.1, 75.0)), min_size=10, max_size=60))
+def test_a_target_that_rejects_good_requests_now_and_then_fails_nobody_once_that_is_proven(calls):
+    story = waving()
+    for is_rejected, waits_s in calls:
+        call, now = story.after(waits_s).call(), story.now
+        if call.wanted[0].target.name == "a" and (is_rejected or now - proven_s(story) > 225.0):
+            call.hears(Failed(call.wanted[0].attempt, _bad(), None))
+        call.hears(Succeeded(call.wanted[0].attempt, None))
+        assert call.call.done
+    assert not [event for event in story.events if event.event == "call_ended" and event.error][2:]
+
+
+def proven_s(story):
+    """When a request was last served after a rejection."""
+    seen = [event for event in story.events if event.event == "attempt_ended"]
+    after = [two.at_s for one, two in pairwise(seen) if one.failure and not two.failure]
+    return after[-1]

@@ -14,7 +14,7 @@ from failover.chaos.world.wire_shapes import error_image
 ERROR_AFTER_S = 0.08
 """An error answered at the door takes about a round trip."""
 
-Shape = Literal["500", "502", "503", "504", "529", "530", "refused", "reset", "hang"]
+Shape = Literal["400", "500", "502", "503", "504", "529", "530", "refused", "reset", "hang"]
 
 
 class Outage(Injection):

@@ -18,6 +18,7 @@ from failover.chaos.world.image import Image
 from failover.core.vocabulary import Target
 
 MESSAGES = {
+    400: "The request could not be processed.",
     404: "The requested model does not exist or is no longer available.",
     429: "Rate limit reached. Please try again later.",
     500: "Internal server error.",
@@ -35,6 +36,7 @@ ORIGIN_UNREACHABLE = 530
 
 def _openai(status: int, message: str) -> Any:
     kinds = {
+        400: ("invalid_request_error", None),
         404: ("invalid_request_error", "model_not_found"),
         429: ("requests", "rate_limit_exceeded"),
     }
