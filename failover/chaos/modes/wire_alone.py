@@ -15,27 +15,29 @@ from failover.adapters.wire import ConnectionFault
 from failover.chaos.world.events import events_of
 from failover.chaos.world.image import Image
 from failover.chaos.world.outcome import Course, Outcome
-from failover.core.failures import Failure
+from failover.core.failures import Failure, FailureKind
 from failover.core.vocabulary import Target
 
 
 def judged_alone(target: Target, image: Image, *, stream: bool) -> Outcome:
     """The outcome of `image`; of a stream, its first event is taken for its first token."""
-    failure = _failure(target, image)
-    if image.reply is None or not stream:
-        return Outcome(failure, None if image.reply is None else usage_in(image.reply.body))
-    events = events_of(image.reply.body)
+    reply = image.reply
+    if reply is None:
+        return Outcome(_unanswered(target, image))
+    failure, usage = classify_reply(target.provider, reply), usage_in(reply.body)
+    if failure is None and image.fault is not None:
+        failure = Failure(FailureKind.TRUNCATED_STREAM) if stream else _unanswered(target, image)
+    if not stream:
+        return Outcome(failure, usage)
+    events = events_of(reply.body)
     last = max(0, len(events) - 1)
-    usage = usage_in(image.reply.body)
-    if failure is not None:
+    if not events or (failure is not None and failure.kind is not FailureKind.TRUNCATED_STREAM):
         return Outcome(failure, usage, course=Course(len(events), (), last))
     course = Course(len(events), tuple(range(len(events))), last, usage=usage_in(events[0]), resumable=True)
-    return Outcome(None, usage, course=course)
+    return Outcome(failure, usage, course=course)
 
 
-def _failure(target: Target, image: Image) -> Failure | None:
-    if image.reply is not None:
-        return classify_reply(target.provider, image.reply)
+def _unanswered(target: Target, image: Image) -> Failure:
     refused = image.fault is ConnectionFault.REFUSED
     request = httpx.Request("POST", "https://provider.invalid")
     error = (

@@ -35,7 +35,7 @@ CHATS: Mapping[str, frozenset[str]] = {
     "gemini": frozenset({"generateContent", "streamGenerateContent"}),
     "ollama_chat": frozenset({"ollama.chat"}),
 }
-"""Where litellm asks these for a chat, by its names of them; all of them have an OpenAI-style endpoint too."""
+"""Where litellm asks these for a chat, by its names of them. Each has an OpenAI-style endpoint beside it."""
 
 WITHOUT_RESPONSES = frozenset({"anthropic", "gemini", "mistral"})
 """Providers, by litellm's name, that have no API of responses: litellm makes them of a chat."""
