@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from failover.adapters.wire import WireReply
-from failover.chaos.world.synthetic import TEXT, synthetic_success
+from failover.chaos.world.synthetic import TEXT, WORDS, synthetic_success
 from failover.chaos.world.usage_shapes import with_usage
 from failover.core.vocabulary import Operation, Target
 from failover.errors import FailoverError
@@ -76,12 +76,13 @@ def _said(line: Said, target: Target, request: SentRequest) -> Played:
 
 
 def _streamed(line: Said, reply: WireReply) -> tuple[tuple[float, bytes], ...]:
-    """The synthetic stream with its one text told in the script's parts."""
+    """The synthetic stream with its text told in the script's parts."""
     separator = b"\n\n" if b"data:" in reply.body else b"\n"
     events = [event + separator for event in reply.body.split(separator) if event.strip()]
-    where = next(index for index, event in enumerate(events) if TEXT.encode() in event)
-    over = line.then == "end"
-    pieces = [(0.0, event) for event in events[:where]]
+    words = [index for index, event in enumerate(events) if any(word.encode() in event for word in WORDS)]
+    # The last of them, since with some dialects it is also the one that ends the answer.
+    where, over = words[-1], line.then == "end"
+    pieces = [(0.0, event) for event in events[: words[0]]]
     for number, part in enumerate(line.parts):
         last = over and number == len(line.parts) - 1
         gap_s = line.gap_s if number else 0.0
@@ -104,7 +105,7 @@ def _with_text(value: Any, text: str) -> Any:
         return {name: _with_text(part, text) for name, part in value.items()}
     if isinstance(value, list):
         return [_with_text(part, text) for part in value]
-    return text if value == TEXT else value
+    return text if value == TEXT or value in WORDS else value
 
 
 def _unended(value: Any) -> Any:

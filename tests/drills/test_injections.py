@@ -34,7 +34,7 @@ EVERYWHERE = Target(
 KINDS = {
     definition["properties"]["kind"]["const"]: definition["properties"].keys()
     for definition in scenario_json_schema()["$defs"].values()
-    if "kind" in definition.get("properties", {})
+    if {"kind", "at_s"} <= definition.get("properties", {}).keys()
 }
 EXAMPLES = {
     "outage": {"as": "503"},

@@ -24,7 +24,7 @@ from tests.drills.meetings import answer, asked, encounter, injected
 KINDS = sorted(
     definition["properties"]["kind"]["const"]
     for definition in scenario_json_schema()["$defs"].values()
-    if "kind" in definition.get("properties", {})
+    if {"kind", "at_s"} <= definition.get("properties", {}).keys()
 )
 NEEDED: dict[str, dict[str, Any]] = {
     "price_change": {"factor": 2},

@@ -42,6 +42,7 @@ LITELLM_WARNS = [
 """pydantic's warnings, on litellm's own types: for whatever passes the real litellm."""
 
 MEANT = {
+    400: FailureKind.BAD_REQUEST,
     404: FailureKind.MODEL_GONE,
     429: FailureKind.RATE_LIMITED,
     500: FailureKind.SERVER_ERROR,

@@ -34,7 +34,7 @@ def judged_alone(target: Target, image: Image, *, stream: bool) -> Outcome:
     if not stream:
         return Outcome(failure, usage_in(image.reply.body), doubts)
     events = events_of(image.reply.body)
-    last = max(0, len(events) - 1)
+    last, usage = max(0, len(events) - 1), usage_in(image.reply.body)
     if not events or (failure is not None and failure.kind is not FailureKind.TRUNCATED_STREAM):
         return Outcome(failure, usage, course=Course(len(events), (), last))
     pieces = tuple(range(len(events)))

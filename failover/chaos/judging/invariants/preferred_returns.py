@@ -8,12 +8,13 @@ from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.events import (
     BreakerChanged,
+    CallStarted,
     CooldownStarted,
     InjectionEnded,
     InjectionStarted,
     TargetRetired,
 )
-from failover.core.vocabulary import Route
+from failover.core.vocabulary import Reason, Route
 
 ROOM_S = 60.0
 """A minute of requests is enough for any breaker of a sane policy to be probed."""
@@ -40,8 +41,15 @@ class PreferredReturns(Invariant):
         self._ended_s: float | None = None
         self._retired: set[str] = set()
         self._away_until_s: dict[str, float] = {}
-        self.call_started = self._recoveries.call_started
+        self._refusing: set[str] = set()
         self.call_ended = self._recoveries.call_ended
+
+    def call_started(self, event: CallStarted) -> None:
+        """A request that a recovered target could serve, unless it does not take what requests carry."""
+        self._recoveries.call_started(event)
+        if event.passed_over:
+            refusing = (name for name, reason in event.passed_over if reason is Reason.PARAMETER_REFUSED)
+            self._refusing.update(refusing)
 
     def injection_started(self, event: InjectionStarted) -> None:
         """It goes on until it ends."""
@@ -95,6 +103,7 @@ class PreferredReturns(Invariant):
             self.scenario.workload.for_s - since_s >= room_s
             and recovery.requests_after >= self.scenario.steady_state.requests_min
             and preferred not in self._retired
+            and preferred not in self._refusing
             and not self._is_hurt(route, preferred)
         )
 
