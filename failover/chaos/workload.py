@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from math import log
 
 from failover.adapters.wire import WireReply
@@ -12,6 +12,7 @@ from failover.chaos import prompts
 from failover.chaos.workload_section import Arrivals, Part, Workload
 from failover.chaos.world.chance import Chance
 from failover.chaos.world.usage_shapes import with_usage
+from failover.core.quick import quick
 from failover.core.vocabulary import Operation, Request
 from failover.errands import options
 from failover.needs import request_of
@@ -46,6 +47,7 @@ class Shape:
         return prompts.errand(self.operation, self.tokens_in, self.tokens_out)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A request as the world sees it: on which route, of which shape, and for whom."""
@@ -81,14 +83,15 @@ class _Kind:
         self._route = part.route or ""
         self._tenants = part.tenants or 0
         self._shape = Shape(part.operation, part.tokens_in, part.tokens_out)
-        asked = options(part.deadline_s, stream=part.stream)
-        self._request = request_of(0, self._shape.errand(), asked)
+        one = request_of(0, self._shape.errand(), options(part.deadline_s, stream=part.stream))
+        # All but its id: `replace` would cost more than the rest of a request.
+        self._facts = tuple(getattr(one, field.name) for field in fields(one) if field.name != "id")
 
     def asked(self, number: int, chance: Chance) -> Asked:
         tenant = ""
         if self._tenants:
             tenant = str(int(chance.uniform("tenant", number) * self._tenants) + 1)
-        return Asked(replace(self._request, id=str(number)), self._route, self._shape, tenant)
+        return Asked(Request(str(number), *self._facts), self._route, self._shape, tenant)
 
 
 def _bounds(kinds: list[_Kind]) -> list[float]:
