@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from math import log2
+from typing import Any
 
 from failover.adapters.wire import WireReply
 from failover.attempts import Errand
@@ -15,6 +16,7 @@ from failover.chaos.traces import RecordedTrace, TraceRow
 from failover.chaos.workload_section import Part, Workload
 from failover.chaos.world.chance import Chance
 from failover.chaos.world.usage_shapes import with_usage
+from failover.core.quick import quick
 from failover.core.vocabulary import Operation, Request
 from failover.errands import options
 from failover.needs import request_of
@@ -49,6 +51,7 @@ class Shape:
         return prompts.errand(self.operation, self.tokens_in, self.tokens_out)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A request as the world sees it: on which route, of which shape, and for whom."""
@@ -97,25 +100,27 @@ class _Kind:
     def __init__(self, part: Part) -> None:
         self.share = part.share
         self._part = part
-        self._asked: dict[tuple[int | None, int | None], tuple[Shape, Request]] = {}
+        self._known: dict[tuple[int | None, int | None], tuple[Shape, tuple[Any, ...]]] = {}
 
     def asked(self, number: int, row: TraceRow, chance: Chance) -> Asked:
         part = self._part
         tokens_in = _drawn("in", part.tokens_in, row.tokens_in, chance, number)
         tokens_out = _drawn("out", part.tokens_out, row.tokens_out, chance, number)
-        known = self._asked.get((tokens_in, tokens_out))
+        known = self._known.get((tokens_in, tokens_out))
         if known is None:
-            known = self._asked[tokens_in, tokens_out] = self._made(tokens_in, tokens_out)
-        shape, request = known
+            known = self._known[tokens_in, tokens_out] = self._made(tokens_in, tokens_out)
+        shape, facts = known
         tenant = row.tenant or ""
         if part.tenants and not tenant:
             tenant = str(int(chance.uniform("tenant", number) * part.tenants) + 1)
-        return Asked(replace(request, id=str(number)), row.route or part.route or "", shape, tenant)
+        return Asked(Request(str(number), *facts), row.route or part.route or "", shape, tenant)
 
-    def _made(self, tokens_in: int | None, tokens_out: int | None) -> tuple[Shape, Request]:
+    def _made(self, tokens_in: int | None, tokens_out: int | None) -> tuple[Shape, tuple[Any, ...]]:
         part = self._part
         shape = Shape(part.operation, tokens_in, tokens_out)
-        return shape, request_of(0, shape.errand(), options(part.deadline_s, stream=part.stream))
+        one = request_of(0, shape.errand(), options(part.deadline_s, stream=part.stream))
+        # All but its id: `replace` would cost more than the rest of a request.
+        return shape, tuple(getattr(one, field.name) for field in fields(one) if field.name != "id")
 
 
 def _drawn(

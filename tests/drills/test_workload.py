@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from failover.chaos.workload import Asked, Shape, arrivals
-from failover.chaos.workload_section import Workload
+from failover.chaos.workload_section import OperationAsked, Workload
 from failover.chaos.world.chance import Chance
 from failover.core.capabilities import Needs
 from failover.core.vocabulary import Operation, Request, Usage
@@ -93,3 +95,49 @@ def test_a_size_that_is_not_told_whole_leaves_the_recorded_counts(size) -> None:
     assert image.reply is not None
     assert Shape(Operation.COMPLETION, *size).applied(image.reply) is image.reply
     assert outcomes().of(GPT, Shape(), image, stream=False).usage == Usage(10, 5)
+
+
+# A mix, and tenants.
+
+MIX = [{"route": "chat", "share": 3, "stream": True}, {"route": "search", "operation": "embedding"}]
+
+
+def test_requests_of_a_mix_come_in_proportion_to_their_shares() -> None:
+    found = asking(workload(rate_per_s=40, for_s=100, mix=MIX))
+    kinds = Counter((each.route, each.request.operation, each.request.stream) for _, each in found)
+    assert set(kinds) == {("chat", "completion", True), ("search", "embedding", False)}
+    assert kinds["chat", "completion", True] / len(found) == pytest.approx(0.75, abs=0.03)
+
+
+def test_a_mix_changes_neither_times_nor_numbers() -> None:
+    """So that drills of different mixes meet the same world at the same times."""
+    plain, mixed = (asking(workload(arrivals="poisson", for_s=60, mix=mix)) for mix in ([], MIX))
+    assert [(at_s, each.request.id) for at_s, each in plain] == [
+        (at_s, each.request.id) for at_s, each in mixed
+    ]
+
+
+def test_requests_of_one_kind_share_their_shape() -> None:
+    """What is found out of a shape is found out once."""
+    shapes = {each.route: set() for _, each in asking(workload(for_s=60, mix=MIX))}
+    for _, each in asking(workload(for_s=60, mix=MIX)):
+        shapes[each.route].add(each.shape)
+    assert [len(found) for found in shapes.values()] == [1, 1]
+
+
+def test_without_tenants_nobody_is_one() -> None:
+    assert {each.tenant for _, each in asking(workload(for_s=60))} == {""}
+
+
+def test_tenants_share_the_requests_evenly() -> None:
+    found = Counter(each.tenant for _, each in asking(workload(rate_per_s=40, for_s=100, tenants=4)))
+    assert set(found) == {"1", "2", "3", "4"}
+    assert all(count / 4_000 == pytest.approx(0.25, abs=0.03) for count in found.values())
+
+
+@pytest.mark.parametrize("operation", sorted(get_args(OperationAsked)))
+@pytest.mark.parametrize("size", [1, 50, 4_000])
+def test_a_prompt_of_any_operation_is_as_long_as_asked(operation, size) -> None:
+    errand = Shape(Operation(operation), size, 5).errand()
+    if operation != Operation.TRANSCRIPTION:
+        assert tokens_in(errand.payload) == pytest.approx(size, abs=2)

@@ -136,6 +136,16 @@ def test_the_stretches_of_a_price_do_not_overlap(base, changes) -> None:
     assert all(end is not None and start is not None and end <= start for end, start in zip(ends, starts))  # noqa: B905  both are one short
 
 
+def test_virtual_time_begins_when_the_scenario_says() -> None:
+    """A price of last year is none of this one."""
+    old = DatedPrice(100, 100, None, START_EPOCH_S)
+    dearer = injection("price_change", target="gpt", at_s=10, for_s=10, factor=2)
+    began_s = START_EPOCH_S - 15.0
+    of = World(Chance(1), (GPT,), ByHand({}), (dearer,), PriceBook({"gpt": (old,)}), began_s)
+    told = [of.prices.in_force("gpt", began_s + after_s) for after_s in (5.0, 12.0, 16.0)]
+    assert [price and price.input_nusd_per_mtok for price in told] == [100, 200, None]
+
+
 def test_a_price_change_leaves_other_targets_and_unknown_prices_alone() -> None:
     dearer = injection("price_change", target="gpt", factor=2)
     prices = world(GPT, CLAUDE, inject=[dearer], prices={"claude": (DatedPrice(5, 7),)}).prices

@@ -7,6 +7,7 @@ happens then is a matter of order, and a script is compared up to there.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -23,6 +24,7 @@ from failover.core.policy import (
     HedgePolicy,
     LastResort,
     OnContentFiltered,
+    OnDoubt,
     Policy,
     RetryBudgetPolicy,
     StreamRecovery,
@@ -43,6 +45,7 @@ from tests.edge.three_drivers import (
 )
 
 CALLS_MAX = 7
+PIECES_MAX = 4
 
 
 def two_seconds(*numbers: int) -> st.SearchStrategy[float]:
@@ -50,29 +53,48 @@ def two_seconds(*numbers: int) -> st.SearchStrategy[float]:
     return st.sampled_from([2.0 * number for number in numbers])
 
 
-def answered(first_s: float, rest_s: float, tokens: int) -> Met:
+def answered(first_s: float, rest_s: float, tokens: int, **how: Any) -> Met:
     """An answer; its parts come a tick later than whole seconds."""
     first_token_s = first_s + TICK_S
-    return Met(Usage(tokens, 2 * tokens), first_token_s, first_token_s + rest_s + TICK_S)
+    return Met(Usage(tokens, 2 * tokens), first_token_s, first_token_s + rest_s + PIECES_MAX * TICK_S, **how)
 
 
 def failed(kind: FailureKind, after_s: float, retry_after_s: float | None) -> Met:
     """A failure, a tick later than whole seconds."""
-    return Met(Failure(kind, retry_after_s=retry_after_s), after_s + TICK_S, after_s + TICK_S)
+    return Met(Failure(kind, retry_after_s=retry_after_s), after_s + TICK_S, after_s + TICK_S, pieces=0)
 
 
-SILENT = Met(Failure(FailureKind.LOCAL), FOR_EVER_S, FOR_EVER_S)
-ANSWERED = st.builds(answered, two_seconds(0, 0, 1, 4), two_seconds(0, 0, 1, 20), st.integers(0, 500))
+def broken(kind: FailureKind, first_s: float, rest_s: float, **how: Any) -> Met:
+    """An answer that breaks off after its first pieces."""
+    return replace(answered(first_s, rest_s, 0, **how), outcome=Failure(kind))
+
+
+SILENT = Met(Failure(FailureKind.LOCAL), FOR_EVER_S, FOR_EVER_S, pieces=0)
+DOUBTS = st.sampled_from(
+    [(), (), (Failure(FailureKind.WRONG_MODEL),), (Failure(FailureKind.MALFORMED_REPLY, code="tool_call"),)]
+)
+STREAMED: dict[str, st.SearchStrategy[Any]] = {
+    "pieces": st.sampled_from([1, 2, PIECES_MAX]),
+    "held": st.sampled_from([False, False, True]),
+    "early": DOUBTS,
+    "late": DOUBTS,
+}
+ANSWERED = st.builds(
+    answered, two_seconds(0, 0, 1, 4), two_seconds(0, 0, 1, 20), st.integers(0, 500), **STREAMED
+)
+BROKEN = st.builds(
+    broken, st.sampled_from(FailureKind), two_seconds(0, 0, 1, 4), two_seconds(0, 1, 20), **STREAMED
+)
 FAILED = st.builds(
     failed, st.sampled_from(FailureKind), two_seconds(0, 0, 1, 6), st.none() | two_seconds(0, 1, 2, 9)
 )
-MET = FAILED | ANSWERED | FAILED | ANSWERED | FAILED | st.just(SILENT)
+MET = FAILED | ANSWERED | BROKEN | ANSWERED | FAILED | st.just(SILENT)
 POLICIES = st.builds(
     Policy,
     deadline_s=two_seconds(1, 4, 20, 60),
     attempt_s=st.none() | two_seconds(2, 6),
     first_token_s=two_seconds(1, 3, 10),
-    idle_s=st.just(FOR_EVER_S),
+    idle_s=st.sampled_from([FOR_EVER_S, 2.0, 6.0]),
     attempts=st.integers(1, 7),
     backoff=st.just(BackoffPolicy(initial_s=8.0, max_s=32.0)),
     retry_budget=st.builds(
@@ -88,6 +110,8 @@ POLICIES = st.builds(
         probes=st.integers(1, 2),
         ramp_s=st.sampled_from([0.0, 4.0, 16.0]),
     ),
+    on_wrong_model=st.sampled_from(OnDoubt),
+    on_unsound_tool_call=st.sampled_from(OnDoubt),
     on_content_filtered=st.sampled_from(OnContentFiltered),
     last_resort=st.sampled_from(LastResort),
     hedge=st.none()

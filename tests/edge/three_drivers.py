@@ -6,13 +6,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, cast
 
 import pytest
 
-from failover.adapters.seam import Outbound
+from failover.adapters.seam import Answer, Outbound, Piece
 from failover.chaos.modes import simulation
 from failover.chaos.modes.outcomes import Outcomes
 from failover.chaos.modes.simulation import Simulation
@@ -37,18 +37,63 @@ from failover.router import Router
 from failover.thread_driver import Sending
 from failover.tokens import tokens_in
 from tests.edge.lockstep import in_lockstep
-from tests.edge.scripted import HELLO, Fate, ScriptedAdapter, answers, paced, stop
+from tests.edge.scripted import HELLO, Fate, Said, ScriptedAdapter, paced, stop
 
 TICK_S = 1 / 64
+USUAL_S = 2.0 + 11 * TICK_S
+"""What practised targets take: nothing that is met ends so many ticks after a whole second."""
 
 
 @dataclass(frozen=True)
 class Met:
-    """What one send meets: an answer or a failure after `total_s`, the first token of an answer before it."""
+    """What one send meets: an answer or a failure after `total_s`.
+
+    A stream has `pieces` before that, evenly from `first_token_s` on, all of a tool call if it is `held`;
+    doubts are told `early`, with the first of them, or `late`, at the end.
+    """
 
     outcome: Usage | Failure
     first_token_s: float
     total_s: float
+    pieces: int = 1
+    held: bool = False
+    early: tuple[Failure, ...] = ()
+    late: tuple[Failure, ...] = ()
+
+    def streamed(self) -> Fate:
+        """As a stream."""
+        told = (
+            self.outcome
+            if isinstance(self.outcome, Failure)
+            else replace(stop(self.outcome), doubts=self.late)
+        )
+        if not self.pieces:
+            return Fate(((self.total_s, told),))
+        text = "" if self.held else "token"
+        piece = Piece(Said("token"), has_token=True, text=text, tool_call=self.held)
+        gap_s = (self.total_s - self.first_token_s) / self.pieces
+        later = [(gap_s, piece)] * (self.pieces - 1)
+        return paced((self.first_token_s, replace(piece, doubts=self.early)), *later, (gap_s, told))
+
+    def whole(self) -> Fate:
+        """In one piece."""
+        if isinstance(self.outcome, Failure):
+            return Fate(((self.total_s, self.outcome),))
+        return Fate(((self.total_s, Answer(Said("whole"), self.outcome, self.early + self.late)),))
+
+    def course(self) -> Course:
+        """The same stream, as it would have been found out."""
+        if not self.pieces:
+            return Course(1, (), 0)
+        resumable = not self.held
+        return Course(
+            self.pieces + 1,
+            tuple(range(self.pieces)),
+            self.pieces,
+            self.held,
+            self.early,
+            resumable=resumable,
+        )
 
 
 @dataclass(frozen=True)
@@ -95,7 +140,7 @@ class Script:
         """So many answers were seen before that there are quantiles to hedge after."""
         for state in learned.states.values() if self.practised else ():
             for _ in range(Recent.LEAST):
-                state.observe(2.0 + 5 * TICK_S, 2.0 + 5 * TICK_S, 0.0)
+                state.observe(USUAL_S, USUAL_S, 0.0)
                 learned.deposit(self.route.name)
 
 
@@ -158,18 +203,15 @@ class SawIt:
     reply: None = None
 
 
-TOKEN_AND_STOP = Course(events=2, pieces=(0,), ended=1)
-NO_TOKEN = Course(events=1, pieces=(), ended=0)
-
-
 class ScriptedOutcomes:
     """In place of litellm and the classifier."""
 
     def of(self, target: Target, shape: Shape, image: Any, *, stream: bool) -> Outcome:
-        told = image.met.outcome
-        if isinstance(told, Failure):
-            return Outcome(told, course=NO_TOKEN if stream else None)
-        return Outcome(None, told, course=TOKEN_AND_STOP if stream else None)
+        met = image.met
+        course = met.course() if stream else None
+        if isinstance(met.outcome, Failure):
+            return Outcome(met.outcome, course=course)
+        return Outcome(None, met.outcome, met.late if stream else met.early + met.late, course)
 
 
 def through_the_heap(script: Script, *, exact: bool = True) -> Journal:
@@ -283,8 +325,4 @@ def _fate(script: Script, outbound: Outbound) -> Fate:
     streamed = script.plans[int(request) - 1].stream or (
         script.route.policy.stream_upstream and not outbound.target.callable
     )
-    if isinstance(met.outcome, Failure):
-        return Fate(((met.total_s, met.outcome),))
-    if not streamed:
-        return answers("whole", met.total_s, met.outcome)
-    return paced((met.first_token_s, "token"), (met.total_s - met.first_token_s, stop(met.outcome)))
+    return met.streamed() if streamed else met.whole()

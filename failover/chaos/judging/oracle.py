@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import ceil
+from itertools import product
+from math import ceil, inf
 
 from failover.chaos.modes.outcomes import Outcomes
 from failover.chaos.routes import Routes
@@ -25,8 +26,11 @@ from failover.core.prices import DatedPrice
 from failover.core.substitution import misfit
 from failover.core.vocabulary import Operation, Request, Route, Target, Usage
 
-LOOKED_AT_MAX = 5_000
-"""How many served requests are compared with what was possible; of more, so many are drawn by the seed."""
+LOOKED_AT_MAX = 1_000
+"""How many served requests are compared with what was possible; of more, every so many-th.
+
+A look takes as long as two simulated requests: with these a drill of any length keeps its speed.
+"""
 
 Told = Callable[[float, int | None, float], None]
 
@@ -70,7 +74,9 @@ class Oracle:
         self._world = world
         self._outcomes = outcomes
         self._routes = {route.name: route for route in routes.called}
-        self._sampled_share = 1.0 / max(1, ceil(requests / LOOKED_AT_MAX))
+        # Every so many-th request, counted from one that the seed draws.
+        self._every = max(1, ceil(requests / LOOKED_AT_MAX))
+        self._first = int(world.chance.uniform("oracle") * self._every)
         self._told = told
         self._running: dict[str, tuple[Asked, float]] = {}
         self._unservable = self._looked_at = self._priced = self._cost_nusd = self._cost_best_nusd = 0
@@ -85,7 +91,7 @@ class Oracle:
         asked, arrived_s = self._running.pop(event.call)
         if event.target is None:
             self._unservable += not self.servable(asked, arrived_s)
-        elif self._is_sampled(event.call):
+        elif int(event.call) % self._every == self._first:
             self._compare(asked, arrived_s, event)
 
     def possible(self) -> Possible:
@@ -106,14 +112,19 @@ class Oracle:
 
     def best(self, asked: Asked, arrived_s: float) -> Best | None:
         """The cheapest and the fastest answer, which may be two; None: there is none."""
-        latency_s: float | None = None
-        cost_nusd: int | None = None
-        for target, ended_s, usage in self._successes(asked, arrived_s):
-            latency_s = ended_s - arrived_s if latency_s is None else min(latency_s, ended_s - arrived_s)
-            charge_nusd = self._charge_nusd(target, usage, arrived_s, self._deadline_s(asked, arrived_s))
+        ended_s, cost_nusd = inf, None
+        until_s = self._deadline_s(asked, arrived_s)
+        charged: set[tuple[str, int]] = set()
+        for target, each_ended_s, outcome in self._successes(asked, arrived_s):
+            ended_s = min(ended_s, each_ended_s)
+            # Outcomes are shared by all attempts that meet the same image: so is their charge.
+            if (target.name, id(outcome)) in charged:
+                continue
+            charged.add((target.name, id(outcome)))
+            charge_nusd = self._charge_nusd(target, outcome.usage, arrived_s, until_s)
             if charge_nusd is not None:
                 cost_nusd = charge_nusd if cost_nusd is None else min(cost_nusd, charge_nusd)
-        return None if latency_s is None else Best(cost_nusd, latency_s)
+        return None if ended_s == inf else Best(cost_nusd, ended_s - arrived_s)
 
     def _compare(self, asked: Asked, arrived_s: float, event: CallEnded) -> None:
         best = self.best(asked, arrived_s)
@@ -129,12 +140,9 @@ class Oracle:
         if self._told is not None:
             self._told(arrived_s, best.cost_nusd, best.latency_s)
 
-    def _is_sampled(self, call: str) -> bool:
-        return self._sampled_share >= 1.0 or self._world.chance.uniform("oracle", call) < self._sampled_share
-
-    def _successes(self, asked: Asked, arrived_s: float) -> Iterator[tuple[Target, float, Usage | None]]:
-        """Every way of answering in time: by whom, when it is there, and what it used."""
-        route, request = self._routes[asked.route], asked.request
+    def _successes(self, asked: Asked, arrived_s: float) -> Iterator[tuple[Target, float, Outcome]]:
+        """Every way of answering in time: by whom, when it is there, and what it comes to."""
+        route, request, exchange_of = self._routes[asked.route], asked.request, self._world.exchange
         deadline_s = self._deadline_s(asked, arrived_s)
         streams = {request.stream, request.stream or route.policy.stream_upstream}
         turns_s = {
@@ -142,17 +150,16 @@ class Oracle:
             for injection in self._world.injections
             for turn_s in injection.turns_s(arrived_s, deadline_s)
         }
-        for target in _able(route, request):
-            for start_s in (arrived_s, *sorted(turns_s)):
-                for stream in streams:
-                    for ask in range(1, route.policy.attempts + 1):
-                        exchange = self._world.exchange(target, asked, ask, start_s, stream=stream)
-                        if start_s + exchange.first_token_s > deadline_s:
-                            continue
-                        outcome = self._outcomes.of(target, asked.shape, exchange.image, stream=stream)
-                        ended_s = start_s + _takes_s(exchange, outcome)
-                        if ended_s <= deadline_s and _is_good(route, outcome):
-                            yield target, ended_s, outcome.usage
+        starts_s = (arrived_s, *sorted(turns_s))
+        asks = range(1, route.policy.attempts + 1)
+        for target, start_s, stream, ask in product(_able(route, request), starts_s, streams, asks):
+            exchange = exchange_of(target, asked, ask, start_s, stream=stream)
+            if start_s + exchange.first_token_s > deadline_s:
+                continue
+            outcome = self._outcomes.of(target, asked.shape, exchange.image, stream=stream)
+            ended_s = start_s + _takes_s(exchange, outcome)
+            if ended_s <= deadline_s and _is_good(route, outcome):
+                yield target, ended_s, outcome
 
     def _deadline_s(self, asked: Asked, arrived_s: float) -> float:
         asked_s = asked.request.deadline_s
@@ -189,8 +196,8 @@ def _takes_s(exchange: Exchange, outcome: Outcome) -> float:
 def _is_good(route: Route, outcome: Outcome) -> bool:
     if outcome.failure is not None:
         return False
-    early = () if outcome.course is None else outcome.course.doubts
-    return judged(route.policy, (*early, *outcome.doubts))[0] is None
+    doubts = outcome.doubts if outcome.course is None else (*outcome.course.doubts, *outcome.doubts)
+    return not doubts or judged(route.policy, doubts)[0] is None
 
 
 def _overlaps(price: DatedPrice, since_s: float, until_s: float) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from failover.adapters.wire import ConnectionFault, WireReply
+from failover.core.quick import quick
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,6 +22,7 @@ class Image:
     fault: ConnectionFault | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """One attempt's image and its timing, in seconds from the send. `inf`: it never comes.
