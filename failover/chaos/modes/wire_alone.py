@@ -14,7 +14,7 @@ from failover.adapters.told_usage import usage_in
 from failover.adapters.wire import ConnectionFault
 from failover.chaos.world.events import events_of
 from failover.chaos.world.image import Image
-from failover.chaos.world.outcome import Course, Outcome
+from failover.chaos.world.outcome import Course, Outcome, so_far
 from failover.core.failures import Failure, FailureKind
 from failover.core.vocabulary import Target
 
@@ -33,7 +33,7 @@ def judged_alone(target: Target, image: Image, *, stream: bool) -> Outcome:
     last = max(0, len(events) - 1)
     if not events or (failure is not None and failure.kind is not FailureKind.TRUNCATED_STREAM):
         return Outcome(failure, usage, course=Course(len(events), (), last))
-    course = Course(len(events), tuple(range(len(events))), last, usage=usage_in(events[0]), resumable=True)
+    course = Course(len(events), tuple(range(len(events))), last, so_far=so_far(events, {0: True}))
     return Outcome(failure, usage, course=course)
 
 
