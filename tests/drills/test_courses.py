@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from math import inf
 from typing import Any
@@ -15,7 +16,7 @@ from failover.adapters.wire import ConnectionFault, WireReply
 from failover.chaos.workload import Shape
 from failover.chaos.world.events import events_of
 from failover.chaos.world.image import Exchange, Image
-from failover.chaos.world.outcome import Course, Outcome, Pace, late, pace
+from failover.chaos.world.outcome import Course, Outcome, Pace, SoFar, known_at, late, pace
 from failover.core.failures import FailureKind, Phase
 from failover.core.vocabulary import Limits, Operation, Usage
 from tests.drills.worlds import AS_RECORDED, LITELLM_WARNS, outcomes, target
@@ -248,6 +249,29 @@ def test_a_response_cannot_be_continued_though_it_is_text() -> None:
     assert (cut.pieces, cut.resumable) == ((2, 3), False)
 
 
-def test_what_is_billed_at_the_first_token_is_known_then() -> None:
-    assert course(ANTHROPIC, *ANTHROPIC_STREAM).usage == Usage(3, 1)
-    assert course(OPENAI, *OPENAI_STREAM).usage is None
+def test_what_is_billed_is_known_as_soon_as_it_is_told() -> None:
+    """Anthropic tells the length of the prompt first, and that of the answer last; OpenAI all at the end."""
+    told = course(ANTHROPIC, *ANTHROPIC_STREAM).so_far
+    assert [(each.event, each.usage) for each in told] == [(2, Usage(3, 1)), (4, Usage(3, 2))]
+    assert [each.usage for each in course(OPENAI, *OPENAI_STREAM).so_far] == [None]
+
+
+def test_text_can_be_continued_until_more_than_text_is_said() -> None:
+    """Reasoning comes before it, and the call of a tool after it."""
+    call = {"index": 0, "id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    chunks = (*OPENAI_STREAM[:2], openai_chunk({"tool_calls": [call]}), openai_chunk({}, "tool_calls"))
+    assert [(each.event, each.resumable) for each in course(OPENAI, *chunks).so_far] == [
+        (0, True),
+        (2, False),
+    ]
+    thinking = (openai_chunk({"reasoning_content": "hm"}), *OPENAI_STREAM)
+    assert [each.resumable for each in course("deepseek/deepseek-reasoner", *thinking).so_far] == [False]
+
+
+@given(SECONDS, running(), st.lists(st.booleans(), min_size=1, max_size=12), SECONDS)
+def test_what_is_known_is_what_came_before(sent_s, running, told, after_s) -> None:
+    paced, course = running
+    notes = tuple(SoFar(event, None, flag) for event, flag in enumerate(told, course.pieces[0]))
+    known = known_at(sent_s + after_s, sent_s, paced, replace(course, so_far=notes))
+    came = [each for each in notes if paced.at_s(each.event) < after_s]
+    assert known == (came[-1] if came else SoFar(0, None, resumable=False))

@@ -98,6 +98,7 @@ def test_every_recorded_success_is_one_in_a_drill(recording: Recording) -> None:
 
 
 PLAYED = [each for each in FOUND if why_unplayable(each.target.model) is None]
+POLICY = {"deadline_s": 60, "idle_s": 0.2}
 KINDS = sorted({(each.operation, each.episode.stream) for each in PLAYED})
 
 
@@ -108,7 +109,7 @@ KINDS = sorted({(each.operation, each.episode.stream) for each in PLAYED})
 def test_both_modes_agree_on_real_recordings(
     operation: Operation, *, stream: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A route for each recorded model, some slow, some failing."""
+    """A route for each recorded model: some are slow, so that their streams are given up, some fail."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "remembered"))
     played = [each for each in PLAYED if (each.operation, each.episode.stream) == (operation, stream)]
     targets = {each.target.model: each.target for each in played}.values()
@@ -116,7 +117,7 @@ def test_both_modes_agree_on_real_recordings(
         "cassettes": str(RECORDED),
         "providers": {of.provider: {"credential": "env:ANY_KEY"} for of in targets},
         "targets": {of.name: _section(of) for of in targets},
-        "routes": {of.name: {"chain": [of.name], "policy": {"deadline_s": 60}} for of in targets},
+        "routes": {of.name: {"chain": [of.name], "policy": POLICY} for of in targets},
     }
     (tmp_path / "failover.yaml").write_text(json.dumps(config), "utf-8")
     rate = len(targets) * 6 / 60
@@ -138,7 +139,7 @@ def test_both_modes_agree_on_real_recordings(
     (tmp_path / "story.yaml").write_text(json.dumps(story), "utf-8")
     told = agreed(load_scenario(tmp_path / "story.yaml"), tmp_path)
     assert told.verdict.episodes["synthetic"] == 0
-    assert 0 < told.verdict.served < told.verdict.requests + 1
+    assert told.verdict.served
 
 
 def _section(of: Target) -> dict[str, str]:

@@ -48,7 +48,7 @@ def agreed(scenario: Scenario, folder: Path) -> Drilled:
     simulated, replayed = (drilled(scenario, mode, folder) for mode in ("simulate", "replay"))
     pairs = zip(simulated.events, replayed.events, strict=False)
     first = next((pair for pair in pairs if pair[0] != pair[1]), ({}, {}))
-    assert first[0] == first[1]
+    assert first[0] == first[1], "\n".join(map(json.dumps, first))
     assert simulated.verdict.journal_sha256 == replayed.verdict.journal_sha256
     assert simulated.verdict.oracle == replayed.verdict.oracle
     assert not [violation for each in simulated.verdict.invariants for violation in each.violations]

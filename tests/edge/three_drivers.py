@@ -21,7 +21,7 @@ from failover.chaos.workload import Asked, Shape
 from failover.chaos.workload_section import Workload
 from failover.chaos.world.chance import Chance, Draws
 from failover.chaos.world.image import Exchange, Image
-from failover.chaos.world.outcome import Course, Outcome
+from failover.chaos.world.outcome import Course, Outcome, SoFar
 from failover.chaos.world.world import World
 from failover.config import Config
 from failover.core.decide import Facts
@@ -85,15 +85,9 @@ class Met:
         """The same stream, as it would have been found out."""
         if not self.pieces:
             return Course(1, (), 0)
-        resumable = not self.held
-        return Course(
-            self.pieces + 1,
-            tuple(range(self.pieces)),
-            self.pieces,
-            self.held,
-            self.early,
-            resumable=resumable,
-        )
+        known = SoFar(0, None, resumable=not self.held)
+        events = tuple(range(self.pieces))
+        return Course(self.pieces + 1, events, self.pieces, self.held, self.early, (known,))
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,13 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 from failover.adapters.seam import Adapter, Outbound
-from failover.adapters.told_usage import usage_in
 from failover.attempts import StreamedAttempt, WholeAttempt
 from failover.chaos.modes.playing import image_adapter, litellm_drilled
 from failover.chaos.modes.virtual_loop import run_virtual
 from failover.chaos.workload import Shape
 from failover.chaos.world.events import events_of
 from failover.chaos.world.image import Image
-from failover.chaos.world.outcome import Course, Outcome
+from failover.chaos.world.outcome import Course, Outcome, so_far
 from failover.core.messages import Failed, FirstToken, Message, Send, Succeeded
 from failover.core.vocabulary import Limits, Target
 
@@ -45,7 +44,7 @@ async def _observe(target: Target, shape: Shape, image: Image, *, stream: bool) 
 async def _course(attempt: StreamedAttempt, image: Image) -> Outcome:
     loop = asyncio.get_running_loop()
     events = events_of(image.reply.body) if image.reply is not None else ()
-    pieces: list[int] = []
+    pieces: dict[int, bool] = {}
     began = FirstToken(1)
     while True:
         message = await attempt.read()
@@ -55,16 +54,15 @@ async def _course(attempt: StreamedAttempt, image: Image) -> Outcome:
         if message is not None and message is not began:
             break
         if pieces or message is began:
-            pieces.append(event)
+            pieces[event] = attempt.is_resumable()
     ended = _outcome(message)
     course = Course(
         events=len(events),
-        pieces=tuple(dict.fromkeys(pieces)),
+        pieces=tuple(pieces),
         ended=event,
         held=began.held,
         doubts=began.doubts,
-        usage=usage_in(b"".join(events[: pieces[0] + 1])) if pieces else None,
-        resumable=attempt.is_resumable(),
+        so_far=so_far(events, pieces) if pieces else (),
     )
     return Outcome(ended.failure, ended.usage, ended.doubts, course)
 

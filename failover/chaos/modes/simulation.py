@@ -13,7 +13,7 @@ from failover.chaos.modes.outcomes import Outcomes
 from failover.chaos.workload import Asked, Requests
 from failover.chaos.world.chance import Draws
 from failover.chaos.world.image import Exchange
-from failover.chaos.world.outcome import Course, Outcome, late, pace
+from failover.chaos.world.outcome import Course, Outcome, known_at, late, pace
 from failover.chaos.world.world import World
 from failover.core.call import Call, Commands
 from failover.core.decide import Facts
@@ -152,7 +152,8 @@ class Simulation:
             return [begun, (self._in_s(paced.at_s(course.ended)), ended)]
         at_s, phase = broken
         failure = Failure(FailureKind.TIMEOUT, phase=phase)
-        return [begun, (at_s, Failed(number, failure, course.usage, resumable=course.resumable))]
+        known = known_at(at_s, self.now, paced, course)
+        return [begun, (at_s, Failed(number, failure, known.usage, resumable=known.resumable))]
 
     def _in_s(self, after_s: float) -> float:
         """When that is, to the microsecond; limits are not rounded: nobody draws them."""

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import inf
 
+from failover.adapters.told_usage import usage_in
 from failover.chaos.world.image import Exchange
 from failover.core.failures import Failure, Phase
 from failover.core.vocabulary import Limits, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """What would be known of a stream that broke off between this event and the next one that is listed.
+
+    `usage`: what its provider had told by then. `resumable`: all that the caller has is text.
+    """
+
+    event: int
+    usage: Usage | None
+    resumable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +30,7 @@ class Course:
 
     `pieces` are the events with which the client had a piece of the answer, from the first token on;
     empty: there was none. `ended` is the one with which it knew the end. What is known at the first token:
-    `held` (it is part of a tool call), `doubts`, `usage`. `resumable`: all that the caller has is text.
+    `held` (it is part of a tool call), `doubts`. `so_far` begins with the first piece.
     """
 
     events: int
@@ -24,8 +38,12 @@ class Course:
     ended: int
     held: bool = False
     doubts: tuple[Failure, ...] = ()
-    usage: Usage | None = None
-    resumable: bool = False
+    so_far: tuple[SoFar, ...] = ()
+
+    @property
+    def resumable(self) -> bool:
+        """Whether all that the caller has at its end is text."""
+        return bool(self.so_far) and self.so_far[-1].resumable
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +111,29 @@ def late(sent_s: float, paced: Pace, course: Course, limits: Limits) -> tuple[fl
         waited_s += at_s - before_s
         before_s = at_s
     return None
+
+
+def so_far(events: Sequence[bytes], resumable: Mapping[int, bool]) -> tuple[SoFar, ...]:
+    """Where what is known changes; `resumable` tells from which events on a stream is so, or no more."""
+    usage, can_resume = None, False
+    found: list[SoFar] = []
+    for index, event in enumerate(events):
+        usage = _grown(usage, usage_in(event))
+        can_resume = resumable.get(index, can_resume)
+        known = SoFar(index, usage, can_resume)
+        if index >= min(resumable) and (not found or known != replace(found[-1], event=index)):
+            found.append(known)
+    return tuple(found)
+
+
+def known_at(at_s: float, sent_s: float, paced: Pace, course: Course) -> SoFar:
+    """What is known at `at_s` of a stream that has begun."""
+    came = [each for each in course.so_far if round(sent_s + paced.at_s(each.event), 6) < at_s]
+    return came[-1] if came else SoFar(0, None, resumable=False)
+
+
+def _grown(before: Usage | None, told: Usage | None) -> Usage | None:
+    """The latest counts, which only grow."""
+    if before is None or told is None:
+        return before or told
+    return Usage(max(before.tokens_in, told.tokens_in), max(before.tokens_out, told.tokens_out))
