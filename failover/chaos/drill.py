@@ -86,7 +86,7 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
             digest = written.sha256()
     finally:
         outcomes.save()
-    facts = DrillFacts(
+    found = DrillFacts(
         seed=seed,
         mode=mode,
         events=written.events,
@@ -98,7 +98,7 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
         subject=OURS if subject is None else subject.name,
         gaps=driver.gaps() if isinstance(driver, SubjectDrive) else (),
     )
-    return require_noticed(scenario, routes, compose(scenario, judgement, facts))
+    return require_noticed(scenario, routes, compose(scenario, judgement, found))
 
 
 def _world_events(scenario: Scenario, routes: Routes, world: World) -> list[tuple[float, Event]]:
