@@ -86,6 +86,7 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
             digest = written.sha256()
     finally:
         outcomes.save()
+    name = "" if subject is None else subject.name
     found = DrillFacts(
         seed=seed,
         mode=mode,
@@ -94,8 +95,8 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
         episodes=_sources(workload, routes, repertoire),
         journal_sha256=digest,
         wall_s=time.perf_counter() - began_s,
-        reproduce=_reproduce(scenario, seed, mode, config, cassettes, subject),
-        subject=OURS if subject is None else subject.name,
+        reproduce=command_line(scenario.path, seed, mode, config, cassettes, name),
+        subject=name or OURS,
         gaps=driver.gaps() if isinstance(driver, SubjectDrive) else (),
     )
     return require_noticed(scenario, routes, compose(scenario, judgement, found))
@@ -143,19 +144,20 @@ def _sources(workload: Workload, routes: Routes, repertoire: Repertoire) -> dict
     return {source.value: counts[source] for source in Source}
 
 
-def _reproduce(
-    scenario: Scenario,
+def command_line(
+    path: Path,
     seed: int,
     mode: str,
     config: Path | None,
     cassettes: Path | None,
-    subject: NamedSubject | None,
+    subject: str = "",
 ) -> str:
-    words = ["failover", "drill", str(scenario.path), "--seed", str(seed), "--mode", mode]
+    """The command that runs this very drill again."""
+    words = ["failover", "drill", str(path), "--seed", str(seed), "--mode", mode]
     if config is not None:
         words += ["--config", str(config)]
     if cassettes is not None:
         words += ["--cassettes", str(cassettes)]
-    if subject is not None:
-        words += ["--subject", subject.name]
+    if subject:
+        words += ["--subject", subject]
     return shlex.join(words)

@@ -13,7 +13,16 @@ from failover.errors import CassetteError, ConfigError
 
 HOLDS, DEVIATED, INVALID, INTERRUPTED = 0, 1, 2, 130
 
-EXTRA = {"orjson": "drill", "rich": "drill", "vcr": "drill", "plotly": "report", "hypothesis": "search"}
+EXTRA = {
+    "orjson": "drill",
+    "rich": "drill",
+    "vcr": "drill",
+    "plotly": "report",
+    "hypothesis": "search",
+    "time_machine": "subjects",
+    "dask": "dask",
+    "distributed": "dask",
+}
 """What extras bring, by the names it is imported under, and which extra that is."""
 
 

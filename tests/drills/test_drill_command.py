@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from click.testing import CliRunner
 
-from failover.chaos import drill, finding
+from failover.chaos import drill, finding, meeting
 from failover.cli.drill import command
 from failover.cli.interruption import Interruption
 from failover.errors import CassetteError, Complaint, ConfigError
@@ -37,7 +37,7 @@ def showing_nothing(where):
 
 
 def skipping(_where):
-    raise drill.SkippedDrill("its cassettes are not here")
+    raise meeting.SkippedDrill("its cassettes are not here")
 
 
 def misread(_where):
@@ -282,13 +282,13 @@ def test_markup_in_a_name_is_printed_as_it_is(drills):
 READER_LEAVES = """
 import sys
 from pathlib import Path
-from failover.chaos import drill, finding
+from failover.chaos import drill, finding, meeting
 from failover.cli import main
 from tests.drills.journals import calm, scenario, verdict_on
 finding.find_scenarios = lambda paths: [scenario(name=str(number)) for number in range(3000)]
 verdict = verdict_on(calm())
 drill.run_drill = lambda where, **asked: verdict
-sys.argv = ["failover", "drill", "scenarios", *sys.argv[1:]]
+sys.argv = ["failover", "drill", "scenarios", "--jobs", "1", *sys.argv[1:]]
 main()
 """
 

@@ -6,7 +6,9 @@ import importlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from failover.adapters.loading import load_litellm
 from failover.chaos.subjects.setting import Making
 from failover.errors import Complaint, ConfigError
 
@@ -27,15 +29,22 @@ def named_subject(name: str) -> NamedSubject:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
+    # Before the subject's own import of it: as we load it, it asks no network for its prices.
+    load_litellm()
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
         raise _complaint(name, f"cannot be imported: {error}") from error
     making = getattr(module, function_name, None)
     if not callable(making):
-        known = ", ".join(sorted(each for each in vars(module) if callable(vars(module)[each])))
+        own = (name for name, each in vars(module).items() if _is_of(module_name, each))
+        known = ", ".join(sorted(own))
         raise _complaint(name, f"is not there; {module_name} has: {known or 'no function'}")
     return NamedSubject(name, making)
+
+
+def _is_of(module: str, value: Any) -> bool:
+    return callable(value) and getattr(value, "__module__", "") == module
 
 
 def _complaint(name: str, what: str) -> ConfigError:

@@ -1,0 +1,1 @@
+"""Many drills: jobs, where they run, what all their seeds say together, and two configs compared."""
