@@ -68,8 +68,7 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
     outcomes = materials.outcomes
     told = next((each.oracle_told for each in listeners if hasattr(each, "oracle_told")), None)
     oracle = Oracle(world, outcomes, routes, expected(workload, scenario.trace), told)
-    invariants = INVARIANTS if subject is None else OF_ANY_CLIENT
-    judge = Judge(scenario, routes, (oracle, *listeners), invariants)
+    judge = Judge(scenario, routes, (oracle, *listeners), INVARIANTS if subject is None else OF_ANY_CLIENT)
     try:
         with Journal(judge.see, journal) as written:
             driver: Simulation | Replay | SubjectDrive

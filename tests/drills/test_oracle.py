@@ -100,15 +100,20 @@ def answer(model: str, tokens: tuple[int, int], *, stream: bool) -> Image:
 
 
 class Answering:
-    """Targets that give one of several answers, each with its size and its timing; None: as it is drawn."""
+    """Targets that give one of several answers, each with its size and its timing; None: as it is drawn.
 
-    def __init__(self, said: Mapping[str, Sequence[tuple[tuple[int, int], Timing | None]]]) -> None:
+    By a target's name and whether it streams.
+    """
+
+    def __init__(
+        self, said: Mapping[tuple[str, bool], Sequence[tuple[tuple[int, int], Timing | None]]]
+    ) -> None:
         self._said = said
 
     def of(self, target: Target, _shape: Shape, *, stream: bool) -> Successes:
         answers = tuple(
             Success(answer(target.model, tokens, stream=stream), timing)
-            for tokens, timing in self._said[target.name]
+            for tokens, timing in self._said[target.name, stream]
         )
         return Successes(Source.RECORDED, answers)
 
@@ -128,7 +133,7 @@ def worlds(draw: st.DrawFn) -> World:
     targets = TARGETS[: draw(st.integers(1, 3))]
     injections = inject_of(len(targets), draw(DISTURBANCES))
     prices = {each.name: draw(PRICES) or () for each in targets}
-    said = Answering({each.name: draw(SAID) for each in targets})
+    said = Answering({(each.name, stream): draw(SAID) for each in targets for stream in (False, True)})
     return World(Chance(draw(st.integers(0, 99))), targets, said, injections, PriceBook(prices))
 
 

@@ -34,6 +34,7 @@ from failover.core.messages import (
     Wake,
     Woken,
 )
+from failover.core.policy import OnDoubt
 from failover.core.vocabulary import Limits, Route
 
 Arrived = Callable[[Asked, float], None]
@@ -141,7 +142,10 @@ class Simulation:
             begun_s = self._in_s(paced.first_token_s)
             return [(begun_s, self._ended(number, exchange, outcome, headed=True))]
         told = self._headroom(exchange, refused=False)
-        begun = self._in_s(paced.first_token_s), FirstToken(number, course.held, course.doubts, told)
+        # As the drivers: only under this policy is a tool call held until it is whole.
+        holds = running.call.route.policy.on_unsound_tool_call is OnDoubt.FAIL
+        first = FirstToken(number, course.held and holds, course.doubts, told)
+        begun = self._in_s(paced.first_token_s), first
         broken = late(self.now, paced, course, limits)
         if broken is None:
             ended = self._ended(number, exchange, outcome, headed=False)

@@ -35,18 +35,17 @@ def judged_alone(target: Target, image: Image, *, stream: bool) -> Outcome:
         return Outcome(failure, usage_in(image.reply.body), doubts)
     events = events_of(image.reply.body)
     last = max(0, len(events) - 1)
-    usage = usage_in(image.reply.body)
-    if failure is not None:
+    if not events or (failure is not None and failure.kind is not FailureKind.TRUNCATED_STREAM):
         return Outcome(failure, usage, course=Course(len(events), (), last))
     pieces = tuple(range(len(events)))
     course = Course(len(events), pieces, last, doubts=doubts, usage=usage_in(events[0]), resumable=True)
-    return Outcome(None, usage, course=course)
+    return Outcome(failure, usage, course=course)
 
 
 def _failure(target: Target, image: Image, *, stream: bool) -> Failure | None:
-    if image.reply is not None and image.fault is not None:
+    if image.reply is not None and image.fault is not None and stream:
         return Failure(FailureKind.TRUNCATED_STREAM, status=image.reply.status)
-    if image.reply is not None:
+    if image.reply is not None and image.fault is None:
         seen = classify_reply(dialect_of(target), image.reply)
         if seen is not None or image.reply.status >= HTTPStatus.BAD_REQUEST:
             return seen
