@@ -167,8 +167,8 @@ class Reached:
             where = f" while drilling {printable(self.running)}" if self.running else " before any drill"
             line = f"interrupted{where}; so far: {line}"
         if struck or not self.asked.quiet or self.exit_code() != HOLDS:
-            told = closing(self.verdicts, list(self.skipped)) if self.asked.seeds == 1 else []
-            write_line(self._people, "\n".join([*told, line]))
+            lines = [] if self.asked.compare else closing(self.verdicts, list(self.skipped))
+            write_line(self._people, "\n".join([*lines, line]))
 
     def _write(self) -> None:
         from failover.chaos.judging.verdict import Refused

@@ -6,7 +6,7 @@ Plain text: it is printed at the very end, when rich may be half imported.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from failover.chaos.judging.verdict import Conclusion, Skipped, Verdict
 from failover.report.printable import printable
@@ -18,30 +18,53 @@ WIDTH = 80
 
 
 def closing(verdicts: Sequence[Verdict], skipped: Sequence[Skipped]) -> list[str]:
-    """Lines for who drilled several stories and did not come through all of them; else none."""
-    told = len(verdicts) + len(skipped)
-    passed = [each for each in verdicts if each.verdict is Conclusion.PASSED]
-    if told < STORIES_MIN or len(passed) == told:
+    """Lines for who drilled several stories and did not come through all of them; else none.
+
+    A story that was drilled several times, with other seeds or modes, was come through when all passed.
+    """
+    stories: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        stories.setdefault(verdict.scenario, []).append(verdict)
+    told = {*stories, *(each.name for each in skipped)}
+    passed = [name for name, drills in stories.items() if not _not_passed(drills)]
+    if len(told) < STORIES_MIN or len(passed) == len(told):
         return []
-    return [f"Of {told} stories:", *_lines(verdicts, passed, skipped), ""]
+    return [f"Of {len(told)} stories:", *_lines(stories, passed, skipped), ""]
 
 
 def _lines(
-    verdicts: Sequence[Verdict], passed: Sequence[Verdict], skipped: Sequence[Skipped]
+    stories: Mapping[str, Sequence[Verdict]], passed: Sequence[str], skipped: Sequence[Skipped]
 ) -> Iterator[str]:
-    failed = [each for each in verdicts if each.verdict is Conclusion.FAILED]
-    unknown = [each for each in verdicts if each.verdict is Conclusion.UNKNOWN]
+    failed = [name for name, drills in stories.items() if _failed(drills)]
+    unknown = [name for name in stories if name not in passed and name not in failed]
     if passed:
-        yield from _group(f"came through {len(passed)}", [each.scenario for each in passed])
+        yield from _group(f"came through {len(passed)}", passed)
     if failed:
         yield f"  did not come through {len(failed)}:"
-        for each in failed:
-            yield from _wrapped(f"{printable(each.scenario)}: {_loss(each)}", "      ")
+        for name in failed:
+            yield from _wrapped(f"{printable(name)}: {_worst(stories[name])}", "      ")
     if unknown:
-        yield from _group(f"nothing was shown in {len(unknown)}", [each.scenario for each in unknown])
+        yield from _group(f"nothing was shown in {len(unknown)}", unknown)
     for reason in dict.fromkeys(each.reason for each in skipped):
         names = [each.name for each in skipped if each.reason == reason]
         yield from _group(f"skipped {len(names)}, {printable(reason)}", names)
+
+
+def _not_passed(drills: Sequence[Verdict]) -> list[Verdict]:
+    return [each for each in drills if each.verdict is not Conclusion.PASSED]
+
+
+def _failed(drills: Sequence[Verdict]) -> list[Verdict]:
+    return [each for each in drills if each.verdict is Conclusion.FAILED]
+
+
+def _worst(drills: Sequence[Verdict]) -> str:
+    """Of several drills, the one that served least."""
+    failed = _failed(drills)
+    worst = min(failed, key=lambda each: each.success_ratio or 0.0)
+    if len(drills) == 1:
+        return _loss(worst)
+    return f"failed {len(failed)} of {len(drills)} times; with seed {worst.seed} {_loss(worst)}"
 
 
 def _group(what: str, names: Sequence[str]) -> Iterator[str]:

@@ -34,7 +34,7 @@ def drill(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "failover.yaml").write_text(CONFIG, "utf-8")
 
-    def run(**stories):
+    def run(*words, **stories):
         for name, facts in stories.items():
             story = {
                 "title": name,
@@ -45,7 +45,7 @@ def drill(tmp_path, monkeypatch):
                 **facts,
             }
             (folder / f"{name}.yaml").write_text(yaml.safe_dump(story), "utf-8")
-        return CliRunner().invoke(command, [str(folder), "--quiet"]).stdout
+        return CliRunner().invoke(command, [str(folder), "--quiet", *words]).stdout
 
     return run
 
@@ -79,6 +79,17 @@ def test_it_tells_what_was_come_through_what_not_and_what_was_skipped(drill):
 def test_it_names_the_route_that_lost_most(drill):
     lines = closing(drill(one={}, two={}, both={"inject": [OUTAGE]}))
     assert "(route alone: " in " ".join(lines)
+
+
+def test_of_several_seeds_it_tells_how_many_failed_and_the_worst(drill):
+    asked = {"route": "alone", "inject": [OUTAGE]}
+    text = " ".join(
+        " ".join(closing(drill("--seeds", "3", "--jobs", "1", one={}, two={}, lost=asked))).split()
+    )
+    assert (
+        "Of 3 stories: came through 2: one, two did not come through 1: lost: failed 3 of 3 times; with seed"
+        in text
+    )
 
 
 def test_it_tells_a_limit_of_another_kind_by_its_name(drill):
