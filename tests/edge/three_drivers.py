@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -18,7 +18,6 @@ from failover.chaos.modes.outcomes import Outcomes
 from failover.chaos.modes.simulation import Simulation
 from failover.chaos.modes.virtual_loop import run_virtual
 from failover.chaos.workload import Asked, Shape
-from failover.chaos.workload_section import Workload
 from failover.chaos.world.chance import Chance, Draws
 from failover.chaos.world.image import Exchange, Image
 from failover.chaos.world.outcome import Course, Outcome, SoFar
@@ -209,15 +208,16 @@ class ScriptedOutcomes:
 
 
 def through_the_heap(script: Script, *, exact: bool = True) -> Journal:
-    """The World driver; only the arrivals, the world and the outcomes are the script's.
+    """The World driver; only the requests, the world and the outcomes are the script's.
 
     The World rounds to microseconds. Halves of halves of what is left are finer: `exact` leaves them so.
     """
     journal = Journal()
 
-    def arrivals(_workload: Workload, _chance: Chance) -> Iterator[tuple[float, Asked]]:
-        for number, plan in enumerate(script.plans, 1):
-            yield plan.at_s, Asked(script.request(number), script.route.name, Shape())
+    requests = [
+        (plan.at_s, Asked(script.request(number), script.route.name, Shape()))
+        for number, plan in enumerate(script.plans, 1)
+    ]
 
     def record(event: Event) -> None:
         journal.events.append(event)
@@ -228,10 +228,9 @@ def through_the_heap(script: Script, *, exact: bool = True) -> Journal:
     heap = Simulation(world, outcomes, [script.route], Facts(script.prices), record)
     script.practise(heap.learned)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(simulation, "arrivals", arrivals)
         if exact:
             patch.setattr(simulation, "round", lambda at_s, _digits: at_s, raising=False)
-        heap.run(cast("Workload", None), [], lambda _asked, _arrived_s: None)
+        heap.run(requests, [], lambda _asked, _arrived_s: None)
     return journal
 
 
