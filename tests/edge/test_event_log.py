@@ -94,7 +94,7 @@ async def test_a_standard_logger_gets_one_line_and_the_same_keys(caplog):
     last = caplog.records[-1]
     assert last.levelno == logging.ERROR
     assert last.getMessage() == (
-        "call_ended at_s=0.0 call=1 started_s=0.0 error=AllTargetsFailedError attempts=1 cost_nusd=0"
+        "call_ended at_s=0.0 call=1 route=chat started_s=0.0 error=AllTargetsFailedError attempts=1 cost_nusd=0"
     )
     assert (vars(last)["event"], vars(last)["error"]) == ("call_ended", "AllTargetsFailedError")
     assert vars(last)["target"] is None
