@@ -161,7 +161,7 @@ def test_the_shipped_policy_comes_back(tmp_path: Path) -> None:
     cured = stormed(tmp_path)
     after_s = goodput_after(cured)
     assert after_s is not None
-    assert after_s <= 20
+    assert after_s <= 40
     assert cured.verdict == "passed"
 
 

@@ -129,6 +129,22 @@ def test_nobody_is_waited_for_past_the_deadline(tmp_path: Path) -> None:
     assert (verdict.latency_s.p99 or 0.0) <= 20.0
 
 
+async def impatient(client: httpx.AsyncClient, setting: Setting, request: SubjectRequest) -> None:
+    """Waits a second for the first target, and then asks the next."""
+    client.timeout = httpx.Timeout(1.0)
+    try:
+        await posted(client, setting.routes[request.route][0], request)
+    except httpx.ReadTimeout:
+        client.timeout = httpx.Timeout(None)
+        await posted(client, setting.routes[request.route][1], request)
+
+
+def test_limits_of_its_own_are_kept_in_the_time_of_the_drill(tmp_path: Path) -> None:
+    verdict = drilled(tmp_path, impatient, STORY.replace("kind: outage", "kind: outage, as: hang"))
+    assert verdict.success_ratio == 1.0
+    assert verdict.targets["gpt"].failures["cancelled"] == verdict.targets["mistral"].served > 0
+
+
 async def dawdling(_client: httpx.AsyncClient, setting: Setting, request: SubjectRequest) -> None:
     """Its clocks pass with the drill, whichever it reads."""
     clocks = (time.time, time.monotonic, time.perf_counter)

@@ -102,11 +102,22 @@ async def played_streamed(
 
 
 async def _waited(image: Image, request: httpx.Request, until_s: float) -> None:
-    await _reached(PAST_EVERY_LIMIT_S if image.fault is ConnectionFault.HANG else until_s)
+    await _read(request, PAST_EVERY_LIMIT_S if image.fault is ConnectionFault.HANG else until_s)
     if image.fault is ConnectionFault.REFUSED:
         raise httpx.ConnectError("injected: connection refused", request=request)
     if image.reply is None:
         raise _reset(request)
+
+
+async def _read(request: httpx.Request, at_s: float) -> None:
+    """Wait until `at_s`, no longer than the client would for what it reads; raises httpx's timeout."""
+    limit_s = request.extensions.get("timeout", {}).get("read")
+    late_s = None if limit_s is None else asyncio.get_running_loop().time() + limit_s
+    if late_s is None or at_s < late_s:
+        await _reached(at_s)
+        return
+    await _reached(late_s)
+    raise httpx.ReadTimeout("played: nothing came within the client's own limit", request=request)
 
 
 async def _reached(at_s: float) -> None:
@@ -149,7 +160,7 @@ class _EventStream(httpx.AsyncByteStream):
         for index, event in enumerate(events_of(body)):
             at_s = self._sent_s + self._at_s(index)
             if at_s > loop.time():
-                await _reached(at_s)
+                await _read(self._request, at_s)
             yield event
         if self._image.fault is ConnectionFault.RESET:
             raise _reset(self._request)

@@ -95,11 +95,12 @@ class Wire:
                 attempt.end(outcome, loop.time())
                 return response
             response = await played_streamed(exchange.image, request, pace(exchange, outcome.course).at_s)
+        except (asyncio.CancelledError, httpx.TimeoutException):
+            # The client's own limit: it gave the attempt up, whatever would have come.
+            attempt.left(loop.time())
+            raise
         except httpx.HTTPError:
             attempt.end(outcome, loop.time())
-            raise
-        except asyncio.CancelledError:
-            attempt.left(loop.time())
             raise
         response.stream = _Watched(response.stream, attempt, outcome, exchange)
         return response
@@ -228,6 +229,9 @@ class _Watched(httpx.AsyncByteStream):
                 if self._seen >= self._last:
                     self._attempt.end(self._outcome, loop.time())
                 yield event
+        except httpx.TimeoutException:
+            self._attempt.left(loop.time())
+            raise
         except httpx.HTTPError:
             self._attempt.end(self._outcome, loop.time())
             raise
