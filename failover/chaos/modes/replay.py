@@ -142,6 +142,8 @@ class Replay:
                 arrived(asked, arrived_s)
                 calls.create_task(self._call(router, asked))
         self.now = loop.time()
+        # What the world does when the last call is over is told as well.
+        await asyncio.sleep(max((at_s for at_s, _ in at), default=0.0) - self.now)
 
     async def _call(self, router: Router, asked: Asked) -> None:
         _sender.set(_Sender(asked, self._world.chance))

@@ -73,6 +73,8 @@ class SubjectDrive:
                 arrived(asked, arrived_s)
                 calls.create_task(self._call(subject, asked))
         self.now = loop.time()
+        # What the world does when the last call is over is told as well.
+        await asyncio.sleep(max((at_s for at_s, _ in at), default=0.0) - self.now)
 
     async def _call(self, subject: Subject, asked: Asked) -> None:
         loop, request = asyncio.get_running_loop(), asked.request
