@@ -267,3 +267,8 @@ def test_the_base_of_all_injections_does_nothing() -> None:
     assert nothing.change(ANSWER, WHOLE) is ANSWER
     assert nothing.reprice(DatedPrice(1, 2)) == DatedPrice(1, 2)
     assert nothing.is_fault
+
+
+def test_a_price_changes_for_everybody_so_it_sticks_to_nobody() -> None:
+    with pytest.raises(ValidationError, match="leave out share, ramp_s and sticky"):
+        injection("price_change", provider="*", factor=2, sticky="tenant")

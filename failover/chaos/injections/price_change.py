@@ -22,8 +22,8 @@ class PriceChange(Injection):
 
     @model_validator(mode="after")
     def _for_everybody_at_once(self) -> PriceChange:
-        if self.share != 1.0 or self.ramp_s != 0.0:
-            message = "changes the price for everybody at once: leave out share and ramp_s"
+        if self.share != 1.0 or self.ramp_s != 0.0 or self.sticky != "attempt":
+            message = "changes the price for everybody at once: leave out share, ramp_s and sticky"
             raise ValueError(message)
         return self
 
