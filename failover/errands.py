@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from failover.attempts import Errand
 from failover.core.policy import Delivery
+from failover.core.prices import usd_to_nusd
 from failover.core.quick import quick
 from failover.core.vocabulary import Operation
 
@@ -20,26 +23,78 @@ Arguments = Mapping[str, Any]
 @quick
 @dataclass(frozen=True, slots=True)
 class CallOptions:
-    """What one call may say beside its operation's arguments; left out, the route's policy says it."""
+    """What one call may say beside its operation's arguments; left out, the route's policy says it.
+
+    `deadline_s`: a deadline of its own. `delivery`: `live` or `whole`, of a stream. One that is not
+    `replay_safe` is never hedged. `data_class`: which of the config's its data are. `tenant` and `tags`
+    say for whom and for what it is. `max_cost_nusd`: what it may cost, all attempts together.
+    """
 
     deadline_s: float | None = None
     stream: bool = False
     delivery: Delivery | None = None
     replay_safe: bool = True
+    data_class: str = ""
+    tenant: str = ""
+    tags: frozenset[str] = frozenset()
+    max_cost_nusd: int | None = None
 
 
-def options(
-    deadline_s: float | None = None,
-    *,
-    stream: bool = False,
-    delivery: str | None = None,
-    replay_safe: bool = True,
-) -> CallOptions:
-    """The options as callers write them; raises `ValueError` for a delivery that is none."""
-    if delivery is not None and delivery not in set(Delivery):
+_NAMES = frozenset({"deadline_s", "delivery", "replay_safe", "data_class", "tenant", "tags", "max_cost_usd"})
+_NONE, _STREAM = CallOptions(), CallOptions(stream=True)
+
+
+def options(arguments: dict[str, Any], *, stream: bool = False) -> CallOptions:
+    """Take the options of one call out of its arguments, as callers write them.
+
+    Raises `ValueError` for one that has no meaning.
+    """
+    if _NAMES.isdisjoint(arguments):
+        return _STREAM if stream else _NONE
+    take = arguments.pop
+    return CallOptions(
+        take("deadline_s", None),
+        stream,
+        _delivery(take("delivery", None)),
+        take("replay_safe", _NONE.replay_safe),
+        _name("data_class", take("data_class", None)),
+        _name("tenant", take("tenant", None)),
+        _tags(take("tags", None)),
+        _cost_nusd(take("max_cost_usd", None)),
+    )
+
+
+def _delivery(told: str | None) -> Delivery | None:
+    if told is None:
+        return None
+    if told not in set(Delivery):
         known = " or ".join(repr(each.value) for each in Delivery)
-        raise ValueError(f"delivery must be {known}, not {delivery!r}")
-    return CallOptions(deadline_s, stream, None if delivery is None else Delivery(delivery), replay_safe)
+        raise ValueError(f"delivery must be {known}, not {told!r}")
+    return Delivery(told)
+
+
+def _name(option: str, told: Any) -> str:
+    if told is None:
+        return ""
+    if not isinstance(told, str) or not told:
+        raise ValueError(f"{option} must be a name, not {told!r}")
+    return told
+
+
+def _tags(told: Any) -> frozenset[str]:
+    if told is None:
+        return frozenset()
+    if isinstance(told, str) or not all(isinstance(tag, str) and tag for tag in told):
+        raise ValueError(f"tags must be a list of names, not {told!r}")
+    return frozenset(told)
+
+
+def _cost_nusd(told: Any) -> int | None:
+    if told is None:
+        return None
+    if isinstance(told, bool) or not isinstance(told, int | float | Decimal) or not 0 <= told < inf:
+        raise ValueError(f"max_cost_usd must be a number of dollars from 0 up, not {told!r}")
+    return usd_to_nusd(told)
 
 
 def completion(messages: Sequence[Mapping[str, Any]], arguments: Arguments) -> Errand:

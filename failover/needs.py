@@ -58,6 +58,10 @@ def request_of(number: int, errand: Errand, options: CallOptions) -> Request:
         options.delivery,
         options.replay_safe,
         needs,
+        options.data_class,
+        options.tenant,
+        options.tags,
+        options.max_cost_nusd,
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, Self
 
+from failover import errands
 from failover.adapters.assigned import AssignedAdapters
 from failover.adapters.seam import Adapter
 from failover.attempts import Errand
@@ -131,8 +132,9 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
         **arguments: Any,
     ) -> Decision:
         """The decision for such a request now, explained; nothing is sent and nothing is learned."""
+        options = errands.options(arguments)
         errand = Errand(Operation(operation), {"messages": messages, **arguments})
-        request, force = self._request(errand, CallOptions()), self._in_force
+        request, force = self._request(errand, options), self._in_force
         with self._lock:
             found = _route(force, route)
             return decide(found, request, force.learned, force.facts, self._clock(), self._rng)

@@ -23,9 +23,9 @@ from failover.stream import Stream
 class RouterOperations(ABC):
     """Each returns litellm's reply, untouched, with the story of the call as `reply.failover`.
 
-    Each raises a `CallError`; the provider's own exception is its `__cause__`. `deadline_s` gives one call
-    a deadline of its own; one that is not `replay_safe` is never hedged; what else is said goes to
-    litellm as it is.
+    Each raises a `CallError`; the provider's own exception is its `__cause__`. Among the
+    arguments of each may stand the options of one call (`errands.CallOptions`): `deadline_s`, `delivery`,
+    `replay_safe`, `data_class`, `tenant`, `tags`, `max_cost_usd`. What else is said goes to litellm as it is.
     """
 
     _clock: Callable[[], float]
@@ -37,9 +37,6 @@ class RouterOperations(ABC):
         messages: Sequence[Mapping[str, Any]],
         *,
         stream: Literal[True],
-        deadline_s: float | None = None,
-        delivery: str | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Stream: ...
 
@@ -50,9 +47,6 @@ class RouterOperations(ABC):
         messages: Sequence[Mapping[str, Any]],
         *,
         stream: bool = False,
-        deadline_s: float | None = None,
-        delivery: str | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any: ...
 
@@ -62,9 +56,6 @@ class RouterOperations(ABC):
         messages: Sequence[Mapping[str, Any]],
         *,
         stream: bool = False,
-        deadline_s: float | None = None,
-        delivery: str | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any:
         """A chat completion: litellm's arguments, with a route's name in place of a model.
@@ -74,20 +65,19 @@ class RouterOperations(ABC):
         `delivery="whole"` holds the chunks back until the answer is complete. Raises a `CallError`; the
         provider's own exception is its `__cause__`.
         """
+        options = errands.options(arguments, stream=stream)
         errand = errands.completion(messages, arguments)
-        options = errands.options(deadline_s, stream=stream, delivery=delivery, replay_safe=replay_safe)
         if stream:
             return await Stream(self._run(route, errand, options)).open()
         return await self._asked(route, errand, options)
 
-    async def acall(
-        self, route: str, *, deadline_s: float | None = None, replay_safe: bool = True, **arguments: Any
-    ) -> Reply:
+    async def acall(self, route: str, **arguments: Any) -> Reply:
         """Any other API: the route's targets are plain callables, called with these arguments.
 
         Returns what the callable returned as `value`, with the story of the call as `failover`.
         """
-        run = self._run(route, errands.call(arguments), CallOptions(deadline_s, replay_safe=replay_safe))
+        options = errands.options(arguments)
+        run = self._run(route, errands.call(arguments), options)
         answer = await run.whole()
         return Reply(answer.value, run.call.story(self._clock()))
 
@@ -95,17 +85,14 @@ class RouterOperations(ABC):
         self,
         route: str,
         input: str | Sequence[Any],
-        *,
-        deadline_s: float | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any:
         """Embeddings of texts, or of lists of tokens.
 
         Only targets in the vector space of the route's first target are asked, whatever becomes of them.
         """
-        errand = errands.embedding(input, arguments)
-        return await self._asked(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
+        options = errands.options(arguments)
+        return await self._asked(route, errands.embedding(input, arguments), options)
 
     @overload
     async def aresponses(
@@ -114,9 +101,6 @@ class RouterOperations(ABC):
         input: str | Sequence[Any],
         *,
         stream: Literal[True],
-        deadline_s: float | None = None,
-        delivery: str | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Stream: ...
 
@@ -127,9 +111,6 @@ class RouterOperations(ABC):
         input: str | Sequence[Any],
         *,
         stream: bool = False,
-        deadline_s: float | None = None,
-        delivery: str | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any: ...
 
@@ -139,17 +120,14 @@ class RouterOperations(ABC):
         input: str | Sequence[Any],
         *,
         stream: bool = False,
-        deadline_s: float | None = None,
-        delivery: str | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any:
         """An answer by OpenAI's Responses API; litellm translates for who has only chat.
 
         `stream=True` and `delivery` as of `acompletion`: the iterator gives litellm's events.
         """
+        options = errands.options(arguments, stream=stream)
         errand = errands.responses(input, arguments)
-        options = errands.options(deadline_s, stream=stream, delivery=delivery, replay_safe=replay_safe)
         if stream:
             return await Stream(self._run(route, errand, options)).open()
         return await self._asked(route, errand, options)
@@ -158,68 +136,53 @@ class RouterOperations(ABC):
         self,
         route: str,
         prompt: str,
-        *,
-        deadline_s: float | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any:
         """Pictures of a description."""
-        errand = errands.image_generation(prompt, arguments)
-        return await self._asked(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
+        options = errands.options(arguments)
+        return await self._asked(route, errands.image_generation(prompt, arguments), options)
 
     async def atranscription(
         self,
         route: str,
         file: Any,
-        *,
-        deadline_s: float | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any:
         """The text of a recording. An open file is read once, before anything is sent."""
-        errand = errands.transcription(file, arguments)
-        return await self._asked(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
+        options = errands.options(arguments)
+        return await self._asked(route, errands.transcription(file, arguments), options)
 
     async def aspeech(
         self,
         route: str,
         input: str,
         voice: Any,
-        *,
-        deadline_s: float | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any:
         """A text, spoken."""
-        errand = errands.speech(input, voice, arguments)
-        return await self._asked(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
+        options = errands.options(arguments)
+        return await self._asked(route, errands.speech(input, voice, arguments), options)
 
     async def arerank(
         self,
         route: str,
         query: str,
         documents: Sequence[Any],
-        *,
-        deadline_s: float | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any:
         """Documents in the order of how well they fit a query."""
-        errand = errands.rerank(query, documents, arguments)
-        return await self._asked(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
+        options = errands.options(arguments)
+        return await self._asked(route, errands.rerank(query, documents, arguments), options)
 
     async def amoderation(
         self,
         route: str,
         input: str | Sequence[Any],
-        *,
-        deadline_s: float | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any:
         """What a text or a picture offends against."""
-        errand = errands.moderation(input, arguments)
-        return await self._asked(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
+        options = errands.options(arguments)
+        return await self._asked(route, errands.moderation(input, arguments), options)
 
     def _run(self, route: str, errand: Errand, options: CallOptions) -> AsyncRun:
         return AsyncRun(*self._begun(route, errand, options), errand)

@@ -33,9 +33,6 @@ class SyncOperations(ABC):
         messages: Sequence[Mapping[str, Any]],
         *,
         stream: Literal[True],
-        deadline_s: float | None = None,
-        delivery: str | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> SyncStream: ...
 
@@ -46,9 +43,6 @@ class SyncOperations(ABC):
         messages: Sequence[Mapping[str, Any]],
         *,
         stream: bool = False,
-        deadline_s: float | None = None,
-        delivery: str | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any: ...
 
@@ -58,9 +52,6 @@ class SyncOperations(ABC):
         messages: Sequence[Mapping[str, Any]],
         *,
         stream: bool = False,
-        deadline_s: float | None = None,
-        delivery: str | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any:
         """A chat completion: litellm's arguments, with a route's name in place of a model.
@@ -70,20 +61,18 @@ class SyncOperations(ABC):
         holds the chunks back until the answer is complete. Raises a `CallError`; the provider's own
         exception is its `__cause__`.
         """
+        options = errands.options(arguments, stream=stream)
         errand = errands.completion(messages, arguments)
-        options = errands.options(deadline_s, stream=stream, delivery=delivery, replay_safe=replay_safe)
         if stream:
             return SyncStream(self._thread_run(route, errand, options)).open()
         return self._ask(route, errand, options)
 
-    def call(
-        self, route: str, *, deadline_s: float | None = None, replay_safe: bool = True, **arguments: Any
-    ) -> Reply:
+    def call(self, route: str, **arguments: Any) -> Reply:
         """Any other API: the route's targets are plain callables, called with these arguments.
 
         Returns what the callable returned as `value`, with the story of the call as `failover`.
         """
-        options = CallOptions(deadline_s, replay_safe=replay_safe)
+        options = errands.options(arguments)
         run = self._thread_run(route, errands.call(arguments), options)
         answer = run.whole()
         return Reply(answer.value, run.call.story(self._clock()))
@@ -92,17 +81,14 @@ class SyncOperations(ABC):
         self,
         route: str,
         input: str | Sequence[Any],
-        *,
-        deadline_s: float | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any:
         """Embeddings of texts, or of lists of tokens.
 
         Only targets in the vector space of the route's first target are asked, whatever becomes of them.
         """
-        errand = errands.embedding(input, arguments)
-        return self._ask(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
+        options = errands.options(arguments)
+        return self._ask(route, errands.embedding(input, arguments), options)
 
     @overload
     def respond(
@@ -111,9 +97,6 @@ class SyncOperations(ABC):
         input: str | Sequence[Any],
         *,
         stream: Literal[True],
-        deadline_s: float | None = None,
-        delivery: str | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> SyncStream: ...
 
@@ -124,9 +107,6 @@ class SyncOperations(ABC):
         input: str | Sequence[Any],
         *,
         stream: bool = False,
-        deadline_s: float | None = None,
-        delivery: str | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any: ...
 
@@ -136,9 +116,6 @@ class SyncOperations(ABC):
         input: str | Sequence[Any],
         *,
         stream: bool = False,
-        deadline_s: float | None = None,
-        delivery: str | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any:
         """An answer by OpenAI's Responses API; litellm translates for who has only chat.
@@ -146,8 +123,8 @@ class SyncOperations(ABC):
         litellm's name for it, `router.responses(…)`, does the same. `stream=True` and `delivery` as of
         `completion`: the iterator gives litellm's events.
         """
+        options = errands.options(arguments, stream=stream)
         errand = errands.responses(input, arguments)
-        options = errands.options(deadline_s, stream=stream, delivery=delivery, replay_safe=replay_safe)
         if stream:
             return SyncStream(self._thread_run(route, errand, options)).open()
         return self._ask(route, errand, options)
@@ -156,68 +133,53 @@ class SyncOperations(ABC):
         self,
         route: str,
         prompt: str,
-        *,
-        deadline_s: float | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any:
         """Pictures of a description."""
-        errand = errands.image_generation(prompt, arguments)
-        return self._ask(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
+        options = errands.options(arguments)
+        return self._ask(route, errands.image_generation(prompt, arguments), options)
 
     def transcription(
         self,
         route: str,
         file: Any,
-        *,
-        deadline_s: float | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any:
         """The text of a recording. An open file is read once, before anything is sent."""
-        errand = errands.transcription(file, arguments)
-        return self._ask(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
+        options = errands.options(arguments)
+        return self._ask(route, errands.transcription(file, arguments), options)
 
     def speech(
         self,
         route: str,
         input: str,
         voice: Any,
-        *,
-        deadline_s: float | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any:
         """A text, spoken."""
-        errand = errands.speech(input, voice, arguments)
-        return self._ask(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
+        options = errands.options(arguments)
+        return self._ask(route, errands.speech(input, voice, arguments), options)
 
     def rerank(
         self,
         route: str,
         query: str,
         documents: Sequence[Any],
-        *,
-        deadline_s: float | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any:
         """Documents in the order of how well they fit a query."""
-        errand = errands.rerank(query, documents, arguments)
-        return self._ask(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
+        options = errands.options(arguments)
+        return self._ask(route, errands.rerank(query, documents, arguments), options)
 
     def moderation(
         self,
         route: str,
         input: str | Sequence[Any],
-        *,
-        deadline_s: float | None = None,
-        replay_safe: bool = True,
         **arguments: Any,
     ) -> Any:
         """What a text or a picture offends against."""
-        errand = errands.moderation(input, arguments)
-        return self._ask(route, errand, CallOptions(deadline_s, replay_safe=replay_safe))
+        options = errands.options(arguments)
+        return self._ask(route, errands.moderation(input, arguments), options)
 
     def _thread_run(self, route: str, errand: Errand, options: CallOptions) -> ThreadRun:
         return ThreadRun(*self._begun(route, errand, options), errand, self._sending())

@@ -18,7 +18,7 @@ from failover.chaos.world.chance import Chance
 from failover.chaos.world.usage_shapes import with_usage
 from failover.core.quick import quick
 from failover.core.vocabulary import Operation, Request
-from failover.errands import options
+from failover.errands import CallOptions
 from failover.needs import request_of
 
 ANSWERED_WITHOUT_TOKENS = frozenset({Operation.EMBEDDING, Operation.RERANK, Operation.MODERATION})
@@ -118,7 +118,7 @@ class _Kind:
     def _made(self, tokens_in: int | None, tokens_out: int | None) -> tuple[Shape, tuple[Any, ...]]:
         part = self._part
         shape = Shape(part.operation, tokens_in, tokens_out)
-        one = request_of(0, shape.errand(), options(part.deadline_s, stream=part.stream))
+        one = request_of(0, shape.errand(), CallOptions(part.deadline_s, part.stream))
         # All but its id: `replace` would cost more than the rest of a request.
         return shape, tuple(getattr(one, field.name) for field in fields(one) if field.name != "id")
 

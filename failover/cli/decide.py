@@ -75,6 +75,7 @@ def _decide(
 def _explain(config: Config, route: Route, request: Request, moment: dt.datetime) -> None:
     from failover.core.decide import Facts, decide
     from failover.core.learned import Learned
+    from failover.core.vocabulary import Usage
     from failover.price_map import price_book
 
     prices = price_book(config)
@@ -84,8 +85,9 @@ def _explain(config: Config, route: Route, request: Request, moment: dt.datetime
         f"route {route.name}, strategy {route.strategy}, {request.tokens_in} tokens in, "
         f"{request.tokens_out} expected out, prices as of {moment:%Y-%m-%d %H:%M} UTC"
     )
+    expected = Usage(request.tokens_in, request.tokens_out or 0)
     for place, target in enumerate(decision.order, start=1):
-        quote = prices.quote_nusd(target.name, request.tokens_in, request.tokens_out or 0, moment.timestamp())
+        quote = prices.quote_nusd(target.name, expected, moment.timestamp())
         price = "price unknown" if quote is None else f"quote ${quote / 1e9:.6f}"
         click.echo(f"  {place}. {target.name:<16} {target.model or target.callable:<40} {price}")
     _passed_over(decision)

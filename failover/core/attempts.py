@@ -84,7 +84,7 @@ class Attempts:
         if tokens_out is None:
             tokens_out = int(self._learned.tokens_out[self._route].value)
         as_of_s = self._facts.epoch_s + now
-        return self._facts.prices.quote_nusd(target, self._request.tokens_in, tokens_out, as_of_s)
+        return self._facts.prices.quote_nusd(target, Usage(self._request.tokens_in, tokens_out), as_of_s)
 
     def _close(
         self,

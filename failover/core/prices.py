@@ -36,9 +36,9 @@ class DatedPrice:
             self.valid_to_s is None or as_of_s < self.valid_to_s
         )
 
-    def charge_nusd(self, tokens_in: int, tokens_out: int) -> int:
+    def charge_nusd(self, usage: Usage) -> int:
         """What so many tokens cost, in whole nano-dollars, rounded half up."""
-        product = tokens_in * self.input_nusd_per_mtok + tokens_out * self.output_nusd_per_mtok
+        product = usage.tokens_in * self.input_nusd_per_mtok + usage.tokens_out * self.output_nusd_per_mtok
         return (product + TOKENS_PER_MTOK // 2) // TOKENS_PER_MTOK
 
 
@@ -58,14 +58,14 @@ class PriceBook:
                 return price
         return None
 
-    def quote_nusd(self, target: str, tokens_in: int, tokens_out: int, as_of_s: float) -> int | None:
+    def quote_nusd(self, target: str, expected: Usage, as_of_s: float) -> int | None:
         """The expected cost of one attempt: the very function that bills it."""
         price = self.in_force(target, as_of_s)
-        return None if price is None else price.charge_nusd(tokens_in, tokens_out)
+        return None if price is None else price.charge_nusd(expected)
 
     def charge_nusd(self, target: str, usage: Usage | None, as_of_s: float) -> int | None:
         """The actual cost of an attempt: nothing without usage, None where the price is unknown."""
         if usage is None or not (usage.tokens_in or usage.tokens_out):
             return 0
         price = self.in_force(target, as_of_s)
-        return None if price is None else price.charge_nusd(usage.tokens_in, usage.tokens_out)
+        return None if price is None else price.charge_nusd(usage)

@@ -9,7 +9,7 @@ from math import inf, log
 from failover.core.prices import PriceBook
 from failover.core.quick import quick
 from failover.core.target_state import TargetState
-from failover.core.vocabulary import Request
+from failover.core.vocabulary import Request, Usage
 
 EXPLORATION_SHARE = 0.02
 """How many requests go first to the target seen longest ago, so that none is condemned for ever."""
@@ -40,9 +40,8 @@ class Ranking:
 
     def quote_nusd(self, state: TargetState) -> int | None:
         """The expected cost of this request at that target, None when its price is unknown."""
-        return self.prices.quote_nusd(
-            state.target.name, self.request.tokens_in, self.tokens_out, self.as_of_s
-        )
+        expected = Usage(self.request.tokens_in, self.tokens_out)
+        return self.prices.quote_nusd(state.target.name, expected, self.as_of_s)
 
 
 Strategy = Callable[[Sequence[TargetState], Ranking], Sequence[TargetState]]

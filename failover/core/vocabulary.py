@@ -107,7 +107,9 @@ class Request:
     """What the caller asked, as far as deciding needs to know: never its content.
 
     `tokens_out` is the expected length of the answer; None lets the router use what it learned.
-    `delivery` None: the policy's. One that is not `replay_safe` is never hedged.
+    `delivery` None: the policy's. One that is not `replay_safe` is never hedged. `data_class`: which of the
+    config's its data are. `tenant` and `tags`: for whom and for what it is. `max_cost_nusd`: what all of
+    its attempts may cost together.
     """
 
     id: str
@@ -119,15 +121,29 @@ class Request:
     delivery: Delivery | None = None
     replay_safe: bool = True
     needs: Needs = NOTHING
+    data_class: str = ""
+    tenant: str = ""
+    tags: frozenset[str] = frozenset()
+    max_cost_nusd: int | None = None
 
 
 @quick
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one attempt, as its provider counted them."""
+    """Tokens of one attempt, as its provider counted them.
+
+    The first two are all of them; the others say how many of those were of a kind with a price of its own:
+    read from a cache, written to one (for minutes, or for an hour), heard, spoken, or thought.
+    """
 
     tokens_in: int = 0
     tokens_out: int = 0
+    tokens_in_cached: int = 0
+    tokens_in_cache_written: int = 0
+    tokens_in_cache_written_1h: int = 0
+    tokens_in_audio: int = 0
+    tokens_out_audio: int = 0
+    tokens_out_reasoning: int = 0
 
 
 class Reason(StrEnum):

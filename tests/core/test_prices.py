@@ -32,15 +32,15 @@ def test_of_several_prices_in_force_the_one_listed_last_wins():
 
 
 def test_a_price_no_longer_in_force_leaves_the_target_unknown():
-    assert PriceBook({"gpt": (OFFER,)}).quote_nusd("gpt", 1, 1, as_of_s=10.0) is None
+    assert PriceBook({"gpt": (OFFER,)}).quote_nusd("gpt", Usage(1, 1), as_of_s=10.0) is None
 
 
 def test_the_quote_of_an_unknown_target_is_unknown_and_not_zero():
-    assert BOOK.quote_nusd("claude", 1000, 1000, as_of_s=0.0) is None
+    assert BOOK.quote_nusd("claude", Usage(1000, 1000), as_of_s=0.0) is None
 
 
 def test_a_price_of_zero_is_known_to_be_free():
-    assert PriceBook({"local": (DatedPrice(0, 0),)}).quote_nusd("local", 10, 10, as_of_s=0.0) == 0
+    assert PriceBook({"local": (DatedPrice(0, 0),)}).quote_nusd("local", Usage(10, 10), as_of_s=0.0) == 0
 
 
 def test_an_attempt_whose_usage_nobody_told_is_charged_nothing():
@@ -51,13 +51,13 @@ def test_an_attempt_whose_usage_nobody_told_is_charged_nothing():
 def test_a_charge_is_exact_to_half_a_nano_dollar_rounded_up(tokens_in, tokens_out, per_in, per_out):
     exact = (Decimal(tokens_in) * per_in + Decimal(tokens_out) * per_out) / 1_000_000
     rounded = int(exact.quantize(Decimal(1), ROUND_HALF_UP))
-    assert DatedPrice(per_in, per_out).charge_nusd(tokens_in, tokens_out) == rounded
+    assert DatedPrice(per_in, per_out).charge_nusd(Usage(tokens_in, tokens_out)) == rounded
 
 
 @given(TOKENS, TOKENS)
 def test_what_is_quoted_is_what_is_billed(tokens_in, tokens_out):
     usage = Usage(tokens_in, tokens_out)
-    assert BOOK.quote_nusd("gpt", tokens_in, tokens_out, 0.0) == BOOK.charge_nusd("gpt", usage, 0.0)
+    assert BOOK.quote_nusd("gpt", usage, 0.0) == BOOK.charge_nusd("gpt", usage, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from failover.core.events import (
 from failover.core.failures import FailureKind, Scope
 from failover.core.policy import Policy
 from failover.core.prices import DatedPrice
-from failover.core.vocabulary import AttemptCause, Operation, Outcome, Reason, Route, Target
+from failover.core.vocabulary import AttemptCause, Operation, Outcome, Reason, Route, Target, Usage
 from failover.documents import Document
 
 FIRST, RETRY, FALLBACK = AttemptCause.FIRST, AttemptCause.RETRY, AttemptCause.FALLBACK
@@ -210,7 +210,7 @@ class Told:
             "failure": failure,
             "status": None,
             "retry_after_s": None,
-            "cost_nusd": PRICE.charge_nusd(*tokens),
+            "cost_nusd": PRICE.charge_nusd(Usage(*tokens)),
             **said,
         }
         ended = AttemptEnded(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from failover.chaos.judging.histogram import Histogram, Quantiles
 from failover.core.failures import FailureKind
 from failover.core.prices import DatedPrice
+from failover.core.vocabulary import Usage
 from tests.drills.journals import (
     DEARER,
     FALLBACK,
@@ -113,7 +114,7 @@ def test_an_unknown_price_is_said_and_not_taken_as_zero():
 
 
 def test_a_price_of_nothing_is_a_price():
-    free = DatedPrice(0, 0).charge_nusd(10, 10)
+    free = DatedPrice(0, 0).charge_nusd(Usage(10, 10))
     journal = Journal().prices("gpt")
     journal.call().asks("gpt").answers(tokens=(10, 10), cost_nusd=free).ends("gpt")
     assert measures(journal).cost_usd == 0.0

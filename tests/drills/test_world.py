@@ -15,6 +15,7 @@ from failover.chaos.world.image import Image
 from failover.chaos.world.successes import Source, Success, Successes
 from failover.chaos.world.world import World
 from failover.core.prices import DatedPrice, PriceBook
+from failover.core.vocabulary import Usage
 from tests.drills.worlds import CLAUDE, GPT, LITELLM_WARNS, MISTRAL, ByHand, asked, injection, world
 
 pytestmark = LITELLM_WARNS
@@ -150,4 +151,4 @@ def test_a_price_change_leaves_other_targets_and_unknown_prices_alone() -> None:
     dearer = injection("price_change", target="gpt", factor=2)
     prices = world(GPT, CLAUDE, inject=[dearer], prices={"claude": (DatedPrice(5, 7),)}).prices
     assert prices.in_force("gpt", START_EPOCH_S) is None
-    assert prices.quote_nusd("claude", 10**6, 0, START_EPOCH_S) == 5
+    assert prices.quote_nusd("claude", Usage(10**6, 0), START_EPOCH_S) == 5

@@ -171,7 +171,7 @@ class Oracle:
             return 0
         start_s = self._world.start_epoch_s
         charges = [
-            price.charge_nusd(usage.tokens_in, usage.tokens_out)
+            price.charge_nusd(usage)
             for price in self._world.prices.prices[target.name]
             if _overlaps(price, start_s + since_s, start_s + until_s)
         ]
