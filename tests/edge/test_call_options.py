@@ -28,7 +28,13 @@ def test_every_option_is_taken_out():
     told = options(arguments, stream=True)
     assert arguments == {}
     assert told == CallOptions(
-        None, True, Delivery.WHOLE, False, "confidential", "acme", frozenset({"nightly"}), 150_000_000
+        stream=True,
+        delivery=Delivery.WHOLE,
+        replay_safe=False,
+        data_class="confidential",
+        tenant="acme",
+        tags=frozenset({"nightly"}),
+        max_cost_nusd=150_000_000,
     )
 
 
