@@ -43,11 +43,12 @@ check: $(INSTALLED) ## lint, formatting, types, and every line and branch of the
 	$(BIN)/python -m pytest tests/core -n $(JOBS) --cov=failover.core --cov-branch --cov-fail-under=100 \
 		--cov-report=term-missing:skip-covered
 
-bench: $(INSTALLED) ## measure the router beside litellm's, and a simulated day beside a bare heap
+bench: $(INSTALLED) ## measure the router beside litellm's, a simulated day beside a bare heap, a replay beside litellm
 	$(BIN)/python benchmarks/router.py
 	$(BIN)/python benchmarks/stream.py
 	$(BIN)/python benchmarks/failoverbench.py
 	$(BIN)/python benchmarks/simulate.py
+	$(BIN)/python benchmarks/replay.py
 
 verdicts: $(INSTALLED) ## let llmock break everything and judge the router, and litellm's beside it
 	$(BIN)/python -m benchmarks.llmock_verdicts --peer

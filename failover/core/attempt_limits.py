@@ -22,6 +22,15 @@ def comes_in_pieces(request: Request, policy: Policy, target: Target) -> bool:
     )
 
 
+def is_hurried(left_s: float, usual_s: float | None) -> bool:
+    """Whether an attempt may run out of time through no fault of its target, who usually takes `usual_s`.
+
+    A call that waited for a target to come back may ask it in its last second: that the answer does not
+    come in time must not open a breaker that has just closed.
+    """
+    return usual_s is not None and left_s < usual_s * PATIENCE
+
+
 def limits_of(
     policy: Policy, left_s: float, usual_s: float | None, *, stream: bool, others_left: bool
 ) -> Limits:

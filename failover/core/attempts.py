@@ -6,7 +6,7 @@ from failover.core import evidence
 from failover.core.backoff import Wait
 from failover.core.candidates import Pick
 from failover.core.decide import Facts
-from failover.core.failures import Failure
+from failover.core.failures import Failure, FailureKind
 from failover.core.headroom import Headroom
 from failover.core.learned import Learned
 from failover.core.limits import Load
@@ -64,7 +64,11 @@ class Attempts:
 
         Returns how its permit was settled.
         """
-        permit = self._learned.blame(attempt.state, attempt.permit, failure, now, wait)
+        permit = Outcome.ABANDONED
+        if attempt.hurried and failure.kind is FailureKind.TIMEOUT:
+            self._learned.abandon(attempt.state, attempt.permit, now)
+        else:
+            permit = self._learned.blame(attempt.state, attempt.permit, failure, now, wait)
         self._close(attempt, Outcome.FAILURE, permit, failure, usage, now)
         return permit
 

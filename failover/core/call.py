@@ -10,7 +10,7 @@ from math import inf
 from typing import assert_never
 
 from failover.core import endings, evidence
-from failover.core.attempt_limits import comes_in_pieces, limits_of
+from failover.core.attempt_limits import comes_in_pieces, is_hurried, limits_of
 from failover.core.attempts import Attempts
 from failover.core.backoff import FullJitter, Rng
 from failover.core.candidates import Candidates, Pick
@@ -165,9 +165,9 @@ class Call:
         stream = comes_in_pieces(self.request, policy, state.target)
         left_s = self._deadline_s - now
         others_left = attempt.number < policy.attempts and self._candidates.others_left(now)
-        limits = limits_of(
-            policy, left_s, state.latency_s(stream=stream), stream=stream, others_left=others_left
-        )
+        usual_s = state.latency_s(stream=stream)
+        limits = limits_of(policy, left_s, usual_s, stream=stream, others_left=others_left)
+        attempt.hurried = is_hurried(left_s, usual_s)
         attempt.resume = self._resumes(state.target)
         self._logbook.attempt_started(attempt, limits.total_s, now)
         self._wake_at_s = inf

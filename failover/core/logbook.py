@@ -20,9 +20,22 @@ from failover.core.vocabulary import AttemptCause, Decision, Outcome, PassedOver
 
 
 class Attempt:
-    """One running send. `first_token_s` counts from its start; `resume`: it continues a partial text."""
+    """One running send. `first_token_s` counts from its start; `resume`: it continues a partial text.
 
-    __slots__ = ("cause", "doubts", "first_token_s", "number", "permit", "resume", "started_s", "state")
+    `hurried`: its call had less time left than its target usually takes.
+    """
+
+    __slots__ = (
+        "cause",
+        "doubts",
+        "first_token_s",
+        "hurried",
+        "number",
+        "permit",
+        "resume",
+        "started_s",
+        "state",
+    )
 
     def __init__(
         self, number: int, state: TargetState, permit: Permit, cause: AttemptCause, now: float
@@ -35,6 +48,7 @@ class Attempt:
         self.first_token_s: float | None = None
         self.doubts: tuple[FailureKind, ...] = ()
         self.resume = False
+        self.hurried = False
 
 
 class Logbook:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from failover.core.policy import LastResort, RetryBudgetPolicy
+from failover.core.breaker import CLOSED, OPEN
+from failover.core.policy import BreakerPolicy, LastResort, RetryBudgetPolicy
 from failover.core.vocabulary import AttemptCause
 from failover.errors import (
     AllTargetsFailedError,
@@ -116,6 +117,29 @@ def test_nobody_waits_for_a_target_that_is_too_small():
 def test_a_target_that_returns_late_but_in_time_is_asked_even_if_it_is_usually_slow():
     story = Story("gpt", deadline_s=5.0).usually_takes("gpt", 6.0).cools_down("gpt", 1.0)
     story.call(stream=True).waits_until(1.0).wakes().sends_to("gpt")
+
+
+def test_a_call_in_its_last_seconds_opens_no_breaker_of_a_target_that_usually_takes_longer():
+    story = Story("gpt", deadline_s=5.0, breaker=BreakerPolicy(failures=1))
+    story.usually_takes("gpt", 1.0).cools_down("gpt", 4.0)
+    call = story.call(stream=True).waits_until(4.0).wakes().sends_to("gpt")
+    call.after(1.0).fails(TIMEOUT).raises(DeadlineExceededError)
+    assert story.state("gpt").breaker.state == CLOSED
+    assert story.state("gpt").in_flight == 0
+
+
+def test_a_call_with_time_enough_does():
+    story = Story("gpt", deadline_s=5.0, breaker=BreakerPolicy(failures=1)).usually_takes("gpt", 1.0)
+    story.call(stream=True).sends_to("gpt").after(5.0).fails(TIMEOUT).raises(DeadlineExceededError)
+    assert story.state("gpt").breaker.state == OPEN
+
+
+def test_a_call_in_its_last_seconds_that_is_refused_blames_as_any_other():
+    story = Story("gpt", deadline_s=5.0, breaker=BreakerPolicy(failures=1))
+    story.usually_takes("gpt", 1.0).cools_down("gpt", 4.0)
+    call = story.call(stream=True).waits_until(4.0).wakes().sends_to("gpt")
+    call.after(0.1).fails(OVERLOADED)
+    assert story.state("gpt").breaker.state == OPEN
 
 
 def test_a_quick_target_that_returns_later_is_waited_for_rather_than_one_too_slow():
