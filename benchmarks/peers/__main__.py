@@ -1,7 +1,8 @@
 """The same stories for every client, replayed over the same worlds, side by side.
 
 Usage: python -m benchmarks.peers [STORY…]. Prints a table per story: the verdict, the share served, what an
-omniscient router could have served beyond that, attempts for each request, and latency.
+omniscient router could have served beyond that, attempts for each request, latency, and which of the story's
+expectations and the invariants did not hold.
 """
 
 from __future__ import annotations
@@ -22,7 +23,16 @@ PEERS = (
     NamedSubject("pydantic-ai FallbackModel", subjects.pydantic_ai_fallback),
     NamedSubject("a loop over litellm", subjects.bare_loop),
 )
-COLUMNS = ("client", "verdict", "served", "regret", "attempts per request", "latency p95", "errors")
+COLUMNS = (
+    "client",
+    "verdict",
+    "served",
+    "regret",
+    "attempts per request",
+    "latency p95",
+    "errors",
+    "not met",
+)
 HEAD = f"| {' | '.join(COLUMNS)} |\n{'| --- ' * len(COLUMNS)}|"
 
 
@@ -30,8 +40,12 @@ def row(name: str, verdict: Verdict) -> str:
     """One line of the table."""
     served, regret = verdict.success_ratio or 0.0, verdict.regret.success_ratio or 0.0
     errors = ", ".join(f"{count} {error}" for error, count in verdict.errors.items())
-    shares = f"{served:.2%} | {regret:.2%} | {verdict.amplification:.2f}"
-    return f"| {name} | {verdict.verdict} | {shares} | {verdict.latency_s.p95 or 0.0:.1f} s | {errors} |"
+    missed = [each.name for each in verdict.expectations if not each.ok]
+    missed += [each.name for each in verdict.invariants if each.violations]
+    shares = (
+        f"{served:.2%} | {regret:.2%} | {verdict.amplification:.2f} | {verdict.latency_s.p95 or 0.0:.1f} s"
+    )
+    return f"| {name} | {verdict.verdict} | {shares} | {errors} | {', '.join(missed)} |"
 
 
 def main() -> None:
