@@ -82,6 +82,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("telemetry", "telemetry.*"),
     ("shipped",),
     ("chaos", "chaos.*"),
+    ("costs", "costs.*"),
     ("plan", "plan.*"),
     ("report", "report.*"),
     ("testing", "testing.*"),

@@ -14,6 +14,7 @@ COMMANDS = {
     "search": "looks for the smallest fault schedule that breaks a config",
     "check": "validates a config and prints what each route can and cannot survive",
     "decide": "explains a decision: order, passed over and why, quote",
+    "cost": "simulates what a month costs, and what may make it dearer",
     "cassettes": "lists the episodes of vcrpy cassettes and how the router sees each",
     "record": "records cassettes from real endpoints, scrubbed, with timing",
 }

@@ -1,21 +1,15 @@
-"""All drills of a run as one HTML file that needs nothing else: no address is ever fetched.
-
-The charting library stands in the file, and makes up most of its 5 MB. A content security policy lets
-nothing run but the two scripts written here, and nothing load from anywhere.
-"""
+"""All drills of a run as one HTML file that needs nothing else."""
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
-from hashlib import sha256
-from importlib.resources import files
 
 from failover.chaos.judging.verdict import Conclusion, Refused, Skipped, Verdict
 from failover.chaos.pictured import Pictured
 from failover.report import tables
 from failover.report.figures import counted
 from failover.report.markup import Markup, tag
+from failover.report.page import page
 from failover.report.plain_words import GLOSSARY
 from failover.report.sections import section
 from failover.report.totals import totals
@@ -34,29 +28,14 @@ def html_report(
     made: str = "",
 ) -> str:
     """The page as text. `made` says by what and when; a drill without its picture has no charts."""
-    from plotly.offline import get_plotlyjs
-
     ordered = sorted(drills, key=lambda drill: WORST_FIRST.index(_verdict(drill).verdict))
-    plotly, page = Markup(get_plotlyjs()), Markup(_resource("page.js"))
     body = [_top(ordered, skipped, refused, made)]
     body += [
         section(_anchor(index), _verdict(drill), _picture(drill, index))
         for index, drill in enumerate(ordered)
     ]
     body.append(_glossary())
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_policy(plotly, page)),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("title", headline(ordered, skipped, refused)),
-        tag("style", Markup(_resource("page.css"))),
-    )
-    scripts = tag("script", plotly), tag("script", page)
-    document = tag("html", head, tag("body", tag("main", *body), *scripts), lang="en")
-    return f"<!DOCTYPE html>\n{document}\n"
+    return page(headline(ordered, skipped, refused), *body)
 
 
 def headline(
@@ -100,15 +79,6 @@ def _top(
 def _glossary() -> Markup:
     pairs = [tag("div", tag("dt", word), tag("dd", meaning)) for word, meaning in GLOSSARY.items()]
     return tag("footer", tag("h2", "Words used here"), tag("dl", *pairs, class_="glossary"))
-
-
-def _policy(*scripts: str) -> str:
-    hashes = " ".join(f"'sha256-{b64encode(sha256(each.encode()).digest()).decode()}'" for each in scripts)
-    return f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:"
-
-
-def _resource(name: str) -> str:
-    return files("failover.report").joinpath(name).read_text("utf-8")
 
 
 def _anchor(index: int) -> str:

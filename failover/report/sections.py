@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import orjson
-
 from failover.chaos.judging.excerpts import Excerpt, ExcerptLine
 from failover.chaos.judging.expectations import ExpectationResult
 from failover.chaos.judging.timeline import Band, Timeline
 from failover.chaos.judging.verdict import Conclusion, Verdict
 from failover.chaos.pictured import Pictured
 from failover.report import tables
-from failover.report.charts import Chart, charts
+from failover.report.charts import charts
 from failover.report.figures import dollars, moment, percent, seconds
 from failover.report.findings import band_words, letter, story
-from failover.report.markup import Markup, join, prose, script_json, tag
+from failover.report.markup import Markup, join, prose, tag
+from failover.report.page import picture as picture_of
 from failover.report.plain_words import CONCLUSIONS, told
 
 
@@ -155,22 +154,9 @@ def _weight(line: str) -> str:
 def _charts(anchor: str, picture: Pictured) -> Iterator[Markup]:
     yield tag("h3", "How it went")
     for chart in charts(picture.verdict, picture.timeline):
-        yield _chart(f"{anchor}-{chart.key}", chart)
-
-
-def _chart(name: str, chart: Chart) -> Markup:
-    plot = tag(
-        "div",
-        class_="picture",
-        id=name,
-        style=f"height:{chart.height_px}px",
-        data_height=str(chart.height_px),
-        role="img",
-        aria_label=chart.finding,
-    )
-    data = tag("script", script_json(orjson.dumps(chart.figure)), type="application/json")
-    caption = tag("figcaption", tag("h4", prose(chart.finding)), tag("p", chart.how, class_="how"))
-    return tag("figure", caption, tag("p", chart.unit, class_="unit"), plot, data, class_="chart")
+        name = f"{anchor}-{chart.key}"
+        words = chart.finding, chart.how
+        yield picture_of(name, chart.figure, *words, unit=chart.unit, height_px=chart.height_px)
 
 
 def _folded(title: str, content: Markup, *, opened: bool) -> Markup:
