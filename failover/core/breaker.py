@@ -45,13 +45,14 @@ def _fail() -> None:
 class Permit:
     """A breaker's leave to send, given at `at_s`, settled exactly once; settling again changes nothing.
 
-    `trial`: nothing was answered since the target's last cooldown.
+    `number` counts the permits of a breaker. `trial`: nothing was answered since the target's last cooldown.
     """
 
-    __slots__ = ("_breaker", "at_s", "generation", "probe", "settled", "tally", "trial")
+    __slots__ = ("_breaker", "at_s", "generation", "number", "probe", "settled", "tally", "trial")
 
-    def __init__(self, breaker: Breaker, generation: int, at_s: float, *, probe: bool) -> None:
+    def __init__(self, breaker: Breaker, generation: int, number: int, at_s: float, *, probe: bool) -> None:
         self.at_s = at_s
+        self.number = number
         self._breaker = breaker
         self.generation = generation
         self.probe = probe
@@ -82,6 +83,7 @@ class Breaker(CircuitBreakerListener):
         self.generation = 0
         self.probes_running = 0
         self.forced_until_s = 0.0
+        self._sent = 0
         self._changed = changed
         self._storage = ClockStorage(policy)
         self._circuit = CircuitBreaker(
@@ -133,12 +135,13 @@ class Breaker(CircuitBreakerListener):
     def acquire(self, now: float) -> Permit:
         """A permit to send; ask only where `admits` or `ready_at_s` says so."""
         self._storage.now = now
+        self._sent += 1
         if self.state == CLOSED:
-            return Permit(self, self.generation, now, probe=False)
+            return Permit(self, self.generation, self._sent, now, probe=False)
         if self.state == OPEN:
             self._circuit.half_open()
         self.probes_running += 1
-        return Permit(self, self.generation, now, probe=True)
+        return Permit(self, self.generation, self._sent, now, probe=True)
 
     def settle(self, permit: Permit, outcome: Outcome, now: float, first_token_s: float | None) -> None:
         """Take in the outcome of a permit; called by the permit, once."""
@@ -146,10 +149,11 @@ class Breaker(CircuitBreakerListener):
             return
         if permit.probe:
             self.probes_running -= 1
-        if outcome is Outcome.ABANDONED:
-            return
         storage = self._storage
-        storage.now = now
+        if outcome is Outcome.ABANDONED:
+            storage.leave_out(permit.number)
+            return
+        storage.now, storage.number = now, permit.number
         storage.slow_attempt = first_token_s is not None and first_token_s > self.policy.slow_s
         if outcome is Outcome.FAILURE or (permit.probe and storage.slow_attempt):
             self._feed_failure()

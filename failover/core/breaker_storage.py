@@ -16,7 +16,11 @@ _STILL_OPEN = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class ClockStorage(CircuitBreakerStorage):
-    """pybreaker's storage port, answering from virtual or real time alike."""
+    """pybreaker's storage port, answering from virtual or real time alike.
+
+    Failures are in a row in the order in which they were *sent*, `number` by `number`: an answer that was
+    under way when the trouble began says nothing of what was sent since, however late it comes.
+    """
 
     def __init__(self, policy: BreakerPolicy) -> None:
         super().__init__("injected-clock")
@@ -24,6 +28,7 @@ class ClockStorage(CircuitBreakerStorage):
         self.now = 0.0
         self.window = Window(policy.window_s)
         self.consecutive = 0
+        self.number = self._failed_last = 0
         self.slow_attempt = False
         self.open_until_s = 0.0
         self.open_for_s: float | None = None
@@ -71,12 +76,20 @@ class ClockStorage(CircuitBreakerStorage):
 
     def increment_counter(self) -> None:
         """A failure."""
-        self.consecutive += 1
+        if self.number > self._failed_last:
+            self.consecutive = self.consecutive + 1 if self.number == self._failed_last + 1 else 1
+            self._failed_last = self.number
         self.window.add(self.now, failed=True, slow=self.slow_attempt)
 
+    def leave_out(self, number: int) -> None:
+        """An attempt was abandoned: it neither belongs to a row of failures nor ends it."""
+        if number == self._failed_last + 1:
+            self._failed_last = number
+
     def reset_counter(self) -> None:
-        """A success: it ends the row of failures."""
-        self.consecutive = 0
+        """A success: it ends the row of failures that were sent before it."""
+        if self.number > self._failed_last:
+            self.consecutive = 0
         self.window.add(self.now, failed=False, slow=self.slow_attempt)
 
     @property

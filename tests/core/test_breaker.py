@@ -47,6 +47,34 @@ def test_a_success_in_between_starts_the_count_afresh():
     assert sees(breaker(), FAILURE, FAILURE, SUCCESS, FAILURE, FAILURE).state == CLOSED
 
 
+def test_answers_that_were_under_way_when_the_trouble_began_do_not_end_a_row_of_failures():
+    one = breaker(failures=3)
+    slow = [one.acquire(0.0) for _ in range(4)]
+    quick = [one.acquire(1.0) for _ in range(3)]
+    for answered, failed in zip(slow, quick, strict=False):
+        failed.settle(FAILURE, 1.1)
+        answered.settle(SUCCESS, 1.2)
+    assert one.state == OPEN
+
+
+def test_failures_with_an_unknown_outcome_between_them_are_not_in_a_row():
+    one = breaker(failures=2)
+    first, between, last = [one.acquire(0.0) for _ in range(3)]
+    first.settle(FAILURE, 0.1)
+    last.settle(FAILURE, 0.2)
+    assert one.state == CLOSED
+    between.settle(SUCCESS, 5.0)
+    assert one.state == CLOSED
+
+
+def test_a_failure_that_was_sent_before_the_row_does_not_lengthen_it():
+    one = breaker(failures=2)
+    early, late = one.acquire(0.0), one.acquire(0.0)
+    late.settle(FAILURE, 0.1)
+    early.settle(FAILURE, 5.0)
+    assert one.state == CLOSED
+
+
 def test_an_abandoned_attempt_neither_counts_nor_starts_afresh():
     one = sees(breaker(), FAILURE, FAILURE, ABANDONED)
     assert one.state == CLOSED
