@@ -42,6 +42,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("core.backoff",),
     ("core.budget",),
     ("core.target_state",),
+    ("core.retiring",),
     ("core.learned",),
     ("core.controls",),
     ("core.strategies",),
@@ -58,7 +59,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("cassettes", "cassettes.*"),
     ("documents", "documents.*", "config", "config.*", "config_*"),
     ("price_map",),
-    ("known_models",),
+    ("known_models", "catalogue", "lifecycles"),
     ("ledger", "ledger.*"),
     (
         "router",

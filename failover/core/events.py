@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from failover.core.failures import FailureKind, Scope
 from failover.core.quick import quick
-from failover.core.vocabulary import AttemptCause, Outcome, Reason
+from failover.core.vocabulary import AttemptCause, ByDate, Outcome, Reason, RetirementShape
 
 
 @quick
@@ -174,6 +174,35 @@ class TargetRetired:
 
 
 @dataclass(frozen=True, slots=True)
+class RetirementAhead:
+    """The end of a target's model is so many whole days ahead, as `source` says.
+
+    `successor`: a target, or the model that its provider recommends; empty: nobody named one.
+    """
+
+    event: ClassVar[str] = "retirement_ahead"
+    at_s: float
+    target: str
+    days_left: int
+    shape: RetirementShape
+    successor: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetirementReached:
+    """The date of the end of a target's model has come, as `source` says; `by_date`: what follows."""
+
+    event: ClassVar[str] = "retirement_reached"
+    at_s: float
+    target: str
+    by_date: ByDate
+    shape: RetirementShape
+    successor: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class TargetDrained:
     """An operator said: no new attempts at this target; those that run may end."""
 
@@ -279,6 +308,7 @@ CallEvent = (
     CallStarted | AttemptStarted | FirstTokenReceived | ReplyDoubted | AttemptEnded | WaitStarted | CallEnded
 )
 LearnedEvent = BreakerChanged | CooldownStarted | FateShared | OutageSuspected | TargetRetired
+CalendarEvent = RetirementAhead | RetirementReached
 OperatorEvent = TargetDrained | TargetUndrained | TargetForcedOpen | TargetReset | ConfigReloaded
 WorldEvent = InjectionStarted | InjectionEnded | PriceInForce
-Event = CallEvent | LearnedEvent | OperatorEvent | WorldEvent
+Event = CallEvent | LearnedEvent | CalendarEvent | OperatorEvent | WorldEvent

@@ -146,6 +146,31 @@ class Usage:
     tokens_out_reasoning: int = 0
 
 
+class RetirementShape(StrEnum):
+    """What becomes of requests for a model after its end. The first three end it, the others change it."""
+
+    HARD_ERROR = "hard_error"
+    """Refused: not found, or decommissioned."""
+    REDIRECT = "redirect"
+    """Its successor answers under its name, and bills its own price."""
+    ACCESS_NARROWED = "access_narrowed"
+    """Refused to accounts that did not use it of late."""
+    ALIAS_MOVED = "alias_moved"
+    PARAMETER_REMOVED = "parameter_removed"
+    SILENT_DOWNGRADE = "silent_downgrade"
+
+
+class ByDate(StrEnum):
+    """What the date of a target's end does by itself."""
+
+    PASS_OVER = "pass_over"
+    """It is asked only when nobody else is left: the date may be wrong."""
+    BAR = "bar"
+    """It is not asked any more."""
+    IGNORE = "ignore"
+    """Nothing but a warning: only what it answers counts."""
+
+
 class Reason(StrEnum):
     """Why a target was passed over."""
 
@@ -153,6 +178,8 @@ class Reason(StrEnum):
     PROBE_RUNNING = "probe_running"
     COOLDOWN = "cooldown"
     RETIRED = "retired"
+    RETIREMENT_DUE = "retirement_due"
+    """Its date has passed, as a list says that may be wrong: asked when nobody else is left."""
     DRAINED = "drained"
     TOO_SLOW = "too_slow"
     WINDOW_TOO_SMALL = "window_too_small"
@@ -174,11 +201,15 @@ class Reason(StrEnum):
 @quick
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """A target that may not be tried now, why, and until when (None: not known, or never)."""
+    """A target that may not be tried now, why, and until when (None: not known, or never).
+
+    `successor` of one that is retired: a target, or the model that its provider recommends.
+    """
 
     target: Target
     reason: Reason
     until_s: float | None = None
+    successor: str = ""
 
 
 @quick
@@ -216,6 +247,8 @@ class AttemptCause(StrEnum):
     HEDGE = "hedge"
     """While another attempt still runs."""
     LAST_RESORT = "last_resort"
+    KEEP_WARM = "keep_warm"
+    """Nobody asked: a canary, so that a standby is known to be there."""
 
 
 @quick
