@@ -29,6 +29,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("core.records",),
     ("core.failures",),
     ("core.substitution", "core.refusals", "core.doubts"),
+    ("core.calendar_events",),
     ("core.events",),
     ("core.messages",),
     ("core.prices",),

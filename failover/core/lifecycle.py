@@ -15,7 +15,7 @@ from heapq import heapify, heappop
 from math import inf
 from types import MappingProxyType
 
-from failover.core.events import RetirementAhead, RetirementReached
+from failover.core.calendar_events import RetirementAhead, RetirementReached
 from failover.core.quick import quick
 from failover.core.vocabulary import ByDate, RetirementShape
 
