@@ -35,3 +35,13 @@ class RetirementReached:
     shape: RetirementShape
     successor: str
     source: str
+
+    @property
+    def keeps_away(self) -> bool:
+        """Whether the date alone keeps calls away, as far as anybody else is left."""
+        return self.shape.ends and self.by_date is not ByDate.IGNORE
+
+    @property
+    def bars(self) -> bool:
+        """Whether it is not asked any more, whoever is left."""
+        return self.shape.ends and self.by_date is ByDate.BAR

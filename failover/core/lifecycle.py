@@ -24,11 +24,6 @@ FIRST_PLACE_S = 14 * 3600.0
 """So long before midnight UTC a date begins in the first place on Earth (UTC+14)."""
 WARN_DAYS = (90, 30, 14, 7, 1)
 
-ENDING_SHAPES = frozenset(
-    {RetirementShape.HARD_ERROR, RetirementShape.REDIRECT, RetirementShape.ACCESS_NARROWED}
-)
-"""After which the model that the config names is not to be had. After the others it is, and differs."""
-
 Tell = Callable[[RetirementAhead | RetirementReached], None]
 
 
@@ -72,7 +67,7 @@ class Lifecycle:
     @property
     def due_s(self) -> float | None:
         """From when the router acts by the date alone: not before the announcement, and None for never."""
-        if self.retired_s is None or self.shape not in ENDING_SHAPES or self.by_date is ByDate.IGNORE:
+        if self.retired_s is None or not self.shape.ends or self.by_date is ByDate.IGNORE:
             return None
         return max(self.retired_s, -inf if self.announced_s is None else self.announced_s)
 

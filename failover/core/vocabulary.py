@@ -159,6 +159,15 @@ class RetirementShape(StrEnum):
     PARAMETER_REMOVED = "parameter_removed"
     SILENT_DOWNGRADE = "silent_downgrade"
 
+    @property
+    def ends(self) -> bool:
+        """Whether the model that the config names is not to be had afterwards; else it is, and differs."""
+        return self in {
+            RetirementShape.HARD_ERROR,
+            RetirementShape.REDIRECT,
+            RetirementShape.ACCESS_NARROWED,
+        }
+
 
 class ByDate(StrEnum):
     """What the date of a target's end does by itself."""

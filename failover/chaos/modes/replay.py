@@ -6,7 +6,7 @@ Everything runs on a virtual loop, so an hour of outage takes as long as its com
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ from failover.chaos.world.outcome import pace
 from failover.chaos.world.world import World
 from failover.config import Config
 from failover.core.events import Event
+from failover.core.lifecycle import Lifecycle
 from failover.core.vocabulary import Target
 from failover.errors import CallError
 from failover.router import Router
@@ -105,13 +106,19 @@ class Replay:
     """Runs a workload through the real router; `now` is the virtual clock when it ended."""
 
     def __init__(
-        self, world: World, outcomes: Outcomes, config: Config, record: Callable[[Event], None]
+        self,
+        world: World,
+        outcomes: Outcomes,
+        config: Config,
+        record: Callable[[Event], None],
+        lifecycles: Mapping[str, Lifecycle] | None = None,
     ) -> None:
         self.now = 0.0
         self._world = world
         self._outcomes = outcomes
         self._config = config
         self._record = record
+        self._lifecycles = lifecycles
 
     def run(self, requests: Requests, at: list[tuple[float, Event]], arrived: Arrived) -> None:
         """Run to the end of the last call; arguments as in `Simulation.run`."""
@@ -132,6 +139,7 @@ class Replay:
             wall=wall,
             rng=lambda: _sender.get().draws(),
             prices=self._world.prices,
+            lifecycles=self._lifecycles,
         )
         router.subscribe(self._record)
         for at_s, event in at:

@@ -36,6 +36,7 @@ from failover.core.messages import (
 )
 from failover.core.policy import OnDoubt
 from failover.core.vocabulary import Limits, Route
+from failover.lifecycles import put_into_force
 
 Arrived = Callable[[Asked, float], None]
 
@@ -60,6 +61,7 @@ class Simulation:
         self._facts = facts
         self._record = record
         self.learned = Learned(routes, record)
+        put_into_force(facts.calendar, self.learned)
         self._heap: list[tuple[float, int, _Running, Message]] = []
         self._pushed = 0
 
