@@ -20,6 +20,9 @@ from failover.core.vocabulary import RetirementShape, Target
 
 FILE = Path(__file__).parent / "shipped_data" / "lifecycle.csv"
 
+EARLIEST = "the earliest date of several regions or versions"
+"""What the file notes beside a date that may be later elsewhere."""
+
 _SNAPSHOT = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2})$")
 _LATEST = re.compile(r"-(latest|0)$")
 _TUNED_SNAPSHOT = re.compile(r"-(\d{4}|\d{4}-\d{2}-\d{2})$")

@@ -60,7 +60,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("cassettes", "cassettes.*"),
     ("documents", "documents.*", "config", "config.*", "config_*"),
     ("price_map",),
-    ("known_models", "catalogue", "lifecycles"),
+    ("known_models", "catalogue", "lifecycles", "outlook"),
     ("ledger", "ledger.*"),
     (
         "router",

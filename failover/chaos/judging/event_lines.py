@@ -37,6 +37,12 @@ CAUSES = {
 }
 
 
+FOLLOWS = {
+    ByDate.BAR: "it is not asked any more",
+    ByDate.PASS_OVER: "asked only where nobody else is left",
+}
+
+
 def event_line(event: Event) -> str:
     """`call 17: attempt 1 at gpt failed after 0.21 s: overloaded (status 503)`; without its time."""
     tell = _LINES.get(type(event))
@@ -94,12 +100,8 @@ def _retirement_ahead(event: RetirementAhead) -> str:
 
 
 def _retirement_reached(event: RetirementReached) -> str:
-    follows = {
-        ByDate.BAR: "it is not asked any more",
-        ByDate.PASS_OVER: "asked only where nobody else is left",
-        ByDate.IGNORE: "nothing follows from the date alone",
-    }
-    return f"the end of {event.target} has come ({event.shape}): {follows[event.by_date]}{_by(event)}"
+    follows = FOLLOWS.get(event.by_date, "nothing follows from the date alone")
+    return f"the end of {event.target} has come ({event.shape}): {follows}{_by(event)}"
 
 
 def _by(event: RetirementAhead | RetirementReached) -> str:
