@@ -130,7 +130,8 @@ def _advice(config: Config, target: Target, lifecycles: Mapping[str, Lifecycle])
     full = f"{prefix}/{model}"
     holders = [name for name, each in config.targets.items() if each.model in {full, model}]
     if holders:
-        yield f"{', '.join(holders)} has the model that its provider recommends{_where(target, holders, config)}"
+        where = _where(target, holders, config)
+        yield f"{', '.join(holders)} has the model that its provider recommends{where}"
     else:
         yield f"add a target of {full}, which its provider recommends{_at_price(target.model, full)}"
 

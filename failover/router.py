@@ -25,6 +25,7 @@ from failover.core.lifecycle import NO_CALENDAR, Calendar, Lifecycle
 from failover.core.prices import PriceBook
 from failover.core.strategies import Strategy
 from failover.core.vocabulary import Decision, Operation, Request, Route
+from failover.core.warmth import Warmth
 from failover.driver import Driver, Run
 from failover.errands import CallOptions
 from failover.errors import Complaint, ConfigError
@@ -36,6 +37,7 @@ from failover.outbox import Listener, Outbox
 from failover.price_map import price_book
 from failover.router_controls import RouterControls
 from failover.router_operations import RouterOperations
+from failover.router_warmth import RouterWarmth
 from failover.snapshot import Snapshot, snapshot
 from failover.sync_operations import SyncOperations
 from failover.thread_driver import Background
@@ -54,7 +56,7 @@ class InForce:
     driver: Driver
 
 
-class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
+class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, AsyncShape):
     """Decides which target serves each request, and keeps serving when targets break.
 
     Build it with `from_file` or `from_dict`; use it from event loops and from threads, all at once; close
@@ -92,6 +94,7 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
         self._reading: set[Run] = set()
         self._ids = itertools.count(1)
         self._background: Background | None = None
+        self._warmth = Warmth()
         config = with_strategies(config, self._strategies)
         routes = with_watch(with_model_facts(config).routes)
         adapters = AssignedAdapters(config.targets.values(), self._callables, adapter)
@@ -195,6 +198,7 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
     async def aclose(self) -> None:
         """End the watch over a file, and close every connection of this router."""
         await self._unwatch()
+        self._cool()
         await self._in_force.adapters.aclose()
         if self._background is not None:
             await asyncio.to_thread(self._background.stop)
@@ -205,6 +209,7 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
             raise RuntimeError("close() would block this event loop: use `await router.aclose()`")
         background = self._sending()
         background.submit(self._unwatch()).result()
+        self._cool()
         background.submit(self._in_force.adapters.aclose()).result()
         background.stop()
 
@@ -224,6 +229,10 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
     def config(self) -> Config:
         """The config in force."""
         return self._in_force.config
+
+    @property
+    def _force(self) -> InForce:
+        return self._in_force
 
     @property
     def _learned(self) -> Learned:

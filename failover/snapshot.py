@@ -59,7 +59,7 @@ def snapshot(learned: Learned, facts: Facts, now: float) -> Snapshot:
     """Read, without changing anything, what was learned by `now`."""
     return Snapshot(
         {name: _target(state, facts, now) for name, state in learned.states.items()},
-        {name: budget.balance for name, budget in learned.budgets.items()},
+        {name: learned.budgets[name].balance for name in learned.routes},
     )
 
 

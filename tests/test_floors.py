@@ -49,6 +49,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("core.strategies",),
     ("core.standing_back",),
     ("core.decide",),
+    ("core.warmth",),
     ("core.asked",),
     ("core.candidates",),
     ("core.logbook",),
@@ -60,7 +61,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("cassettes", "cassettes.*"),
     ("documents", "documents.*", "config", "config.*", "config_*"),
     ("price_map",),
-    ("known_models", "catalogue", "lifecycles", "outlook"),
+    ("known_models", "canaries", "catalogue", "lifecycles", "outlook"),
     ("ledger", "ledger.*"),
     (
         "router",

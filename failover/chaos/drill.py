@@ -18,6 +18,7 @@ from failover.chaos.materials import Materials
 from failover.chaos.meeting import cassettes_of, latencies_of, meeting, require_noticed, touches
 from failover.chaos.modes.replay import Replay
 from failover.chaos.modes.simulation import Simulation
+from failover.chaos.modes.warming import Canaries
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.chaos.subjects.driver import SubjectDrive
@@ -68,6 +69,7 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
         latencies=latencies_of(scenario, routes, workload, repertoire),
     )
     lifecycles = lifecycles_in(scenario, loaded)
+    canaries = Canaries(loaded, routes, workload.for_s)
     outcomes = materials.outcomes
     told = next((each.oracle_told for each in listeners if hasattr(each, "oracle_told")), None)
     oracle = Oracle(world, outcomes, routes, expected(workload, scenario.trace), told)
@@ -80,9 +82,9 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
             elif mode == "simulate":
                 calendar = calendar_of(loaded, world.start_epoch_s, lifecycles)
                 facts = Facts(world.prices, world.start_epoch_s, calendar)
-                driver = Simulation(world, outcomes, loaded.routes.values(), facts, written.record)
+                driver = Simulation(world, outcomes, loaded.routes.values(), facts, written.record, canaries)
             else:
-                driver = Replay(world, outcomes, loaded, written.record, lifecycles)
+                driver = Replay(world, outcomes, loaded, written.record, lifecycles, canaries)
             requests = arrivals(workload, world.chance, scenario.trace)
             driver.run(requests, _world_events(scenario, routes, world), oracle.arrived)
             judgement = judge.finish(driver.now)

@@ -119,10 +119,19 @@ def check_lifecycles(section: ConfigSection, document: Document, complaints: Com
             complaints.add(document, ("targets", name, "successor"), what)
     known = document.names("targets")
     warm = section.keep_warm
+    routed = {
+        one
+        for route in section.routes.values()
+        for item in route.chain
+        for one in ([item] if isinstance(item, str) else item)
+    }
     for position, name in enumerate((warm and warm.targets) or ()):
+        place: Place = ("keep_warm", "targets", position)
         if name not in known:
-            place = "keep_warm", "targets", position
             complaints.add(document, place, f"unknown target {shown(name)}{ending(name, known)}")
+        elif name not in routed or section.targets[name].callable is not None:
+            what = "is on no route" if name not in routed else "is a plain function, whose price nobody knows"
+            complaints.add(document, place, f"{shown(name)} {what}")
 
 
 def _check_dates(dates: Dates, place: Place, document: Document, complaints: Complaints) -> None:

@@ -48,6 +48,9 @@ _SIZES: dict[NextTarget, Callable[[Target], int | None]] = {
 """What a target must have more of than the one that refused."""
 
 
+_FIRST = (AttemptCause.FIRST, AttemptCause.KEEP_WARM)
+
+
 class Candidates:
     """The one list of a call. `pick` walks it; `note` takes in how an attempt ended."""
 
@@ -108,7 +111,7 @@ class Candidates:
             if objection is not None:
                 self.passed_over.append(objection)
             elif not self._asked:
-                return self._picked(state, AttemptCause.FIRST)
+                return self._picked(state, _FIRST[self._route.is_canary])
             elif self._may_fall_back(state.target, now):
                 return self._picked(state, AttemptCause.FALLBACK)
             elif self._fallback_was_free:

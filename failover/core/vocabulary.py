@@ -82,12 +82,16 @@ class Operation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The name callers ask for; binds a chain, a strategy (its name, or a function) and a policy."""
+    """The name callers ask for; binds a chain, a strategy (its name, or a function) and a policy.
+
+    `is_canary`: nobody asks for it; what it sends keeps a target warm.
+    """
 
     name: str
     chain: Tiers
     strategy: str | StrategyFunction = "priority"
     policy: Policy = field(default_factory=Policy)
+    is_canary: bool = False
 
     @property
     def strategy_name(self) -> str:
