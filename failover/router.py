@@ -21,19 +21,23 @@ from failover.core import controls
 from failover.core.call import Call
 from failover.core.decide import Facts, decide
 from failover.core.learned import Learned
+from failover.core.lifecycle import NO_CALENDAR, Calendar, Lifecycle
 from failover.core.prices import PriceBook
 from failover.core.strategies import Strategy
 from failover.core.vocabulary import Decision, Operation, Request, Route
+from failover.core.warmth import Warmth
 from failover.driver import Driver, Run
 from failover.errands import CallOptions
 from failover.errors import Complaint, ConfigError
 from failover.known_models import with_model_facts
+from failover.lifecycles import calendar_of, put_into_force
 from failover.needs import request_of
 from failover.openai_shape import AsyncShape
 from failover.outbox import Listener, Outbox
 from failover.price_map import price_book
 from failover.router_controls import RouterControls
 from failover.router_operations import RouterOperations
+from failover.router_warmth import RouterWarmth
 from failover.snapshot import Snapshot, snapshot
 from failover.sync_operations import SyncOperations
 from failover.thread_driver import Background
@@ -52,19 +56,19 @@ class InForce:
     driver: Driver
 
 
-class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
+class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, AsyncShape):
     """Decides which target serves each request, and keeps serving when targets break.
 
     Build it with `from_file` or `from_dict`; use it from event loops and from threads, all at once; close
     it with `aclose` or an `async with` block, without a loop with `close` or a `with` block.
 
     `adapter` replaces litellm, `clock`, `wall` and `rng` replace time and chance, `prices` replaces the
-    price book: that is how drills run this very object in virtual time. `strategies` are strategies of
-    your own by name, for routes that name them; one that raises is logged the first time, and the
-    author's order stands in its place.
+    price book, `lifecycles` what is known of the end of models: that is how drills run this very object in
+    virtual time. `strategies` are strategies of your own by name, for routes that name them; one that
+    raises is logged the first time, and the author's order stands in its place.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # by keyword, and drills replace each
         self,
         config: Config,
         *,
@@ -75,10 +79,12 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
         wall: Callable[[], float] = time.time,
         rng: Callable[[], float] = random.random,
         prices: PriceBook | None = None,
+        lifecycles: Mapping[str, Lifecycle] | None = None,
     ) -> None:
         self._callables = callables or {}
         self._strategies = strategies or {}
         self._prices = prices
+        self._lifecycles = lifecycles
         self._clock = clock
         self._epoch_s = wall() - clock()
         self._rng = rng
@@ -88,10 +94,11 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
         self._reading: set[Run] = set()
         self._ids = itertools.count(1)
         self._background: Background | None = None
+        self._warmth = Warmth()
         config = with_strategies(config, self._strategies)
         routes = with_watch(with_model_facts(config).routes)
         adapters = AssignedAdapters(config.targets.values(), self._callables, adapter)
-        self._in_force = self._put(config, routes, Learned(routes.values()), adapters)
+        self._in_force = self._put(config, routes, Learned(routes.values()), adapters, NO_CALENDAR)
 
     @classmethod
     def from_file(
@@ -142,7 +149,11 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
     def snapshot(self) -> Snapshot:
         """Breakers, cooldowns, latencies, in-flight counts and prices in force, as of now."""
         with self._lock:
-            return snapshot(self._learned, self._in_force.facts, self._clock())
+            now, facts = self._clock(), self._in_force.facts
+            facts.calendar.announce(now, self._learned.recorder.tell)
+            taken = snapshot(self._learned, facts, now)
+        self._deliver()
+        return taken
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with every event of calls that begin from now on; returns a function that ends it.
@@ -180,13 +191,14 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
             # First: it may yet complain of a function that is not where the config says.
             adapters = AssignedAdapters(fresh.targets.values(), callables, self._in_force.adapters.models)
             learned = controls.successor(self._learned, routes.values(), self._clock())
-            self._in_force = self._put(fresh, routes, learned, adapters)
+            self._in_force = self._put(fresh, routes, learned, adapters, self._in_force.facts.calendar)
             self._callables, self._strategies = callables, strategies
         self._deliver()
 
     async def aclose(self) -> None:
         """End the watch over a file, and close every connection of this router."""
         await self._unwatch()
+        self._cool()
         await self._in_force.adapters.aclose()
         if self._background is not None:
             await asyncio.to_thread(self._background.stop)
@@ -197,6 +209,7 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
             raise RuntimeError("close() would block this event loop: use `await router.aclose()`")
         background = self._sending()
         background.submit(self._unwatch()).result()
+        self._cool()
         background.submit(self._in_force.adapters.aclose()).result()
         background.stop()
 
@@ -218,15 +231,25 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
         return self._in_force.config
 
     @property
+    def _force(self) -> InForce:
+        return self._in_force
+
+    @property
     def _learned(self) -> Learned:
         return self._in_force.learned
 
     def _put(
-        self, config: Config, routes: Mapping[str, Route], learned: Learned, adapters: AssignedAdapters
+        self,
+        config: Config,
+        routes: Mapping[str, Route],
+        learned: Learned,
+        adapters: AssignedAdapters,
+        before: Calendar,
     ) -> InForce:
         prices = price_book(config) if self._prices is None else self._prices
         driver = Driver(adapters.of, self._clock, self._deliver, self._lock, self._reading)
-        facts = Facts(prices, self._epoch_s)
+        calendar = calendar_of(config, self._epoch_s, self._lifecycles, before.told)
+        facts = Facts(prices, self._epoch_s, put_into_force(calendar, learned))
         return InForce(config, routes, adapters, learned, facts, driver)
 
     def _read(self, config: Config | str | Path | Mapping[str, Any]) -> Config:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from failover.core.decide import Facts
 from failover.core.learned import Learned
+from failover.core.lifecycle import Lifecycle, Stage
 from failover.core.target_state import TargetState
 from failover.core.vocabulary import Reason
 
@@ -17,7 +18,8 @@ class TargetSnapshot:
     `away` says why it may not be tried, None when it may. `drained` and `forced_open` are an operator's
     word; one that is forced open until it is reset has no `away_for_s`. `headroom_share` is the least part
     that is left of any window of its quota, as far as its provider told. What it was sent in the last
-    minute is counted where it has limits; those are None where there is none.
+    minute is counted where it has limits; those are None where there is none. `stage`, `retires_in_s` and
+    `successor`: what is known of the end of its model; negative: since so long.
     """
 
     target: str
@@ -37,6 +39,9 @@ class TargetSnapshot:
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     concurrency: int | None = None
+    stage: Stage = Stage.ACTIVE
+    retires_in_s: float | None = None
+    successor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,14 @@ class Snapshot:
     retry_budgets: dict[str, float]
 
 
+_UNKNOWN = Lifecycle()
+
+
 def snapshot(learned: Learned, facts: Facts, now: float) -> Snapshot:
     """Read, without changing anything, what was learned by `now`."""
     return Snapshot(
         {name: _target(state, facts, now) for name, state in learned.states.items()},
-        {name: budget.balance for name, budget in learned.budgets.items()},
+        {name: learned.budgets[name].balance for name in learned.routes},
     )
 
 
@@ -59,7 +67,9 @@ def _target(state: TargetState, facts: Facts, now: float) -> TargetSnapshot:
     away = None if state.eligible(now) else state.passed_over(now)
     until_s = None if away is None else away.until_s
     log = None if state.limiter is None else state.limiter.log_at(now)
-    price = facts.prices.in_force(state.target.name, facts.epoch_s + now)
+    as_of_s = facts.epoch_s + now
+    price = facts.prices.in_force(state.target.name, as_of_s)
+    lifecycle = facts.calendar.lifecycles.get(state.target.name, _UNKNOWN)
     return TargetSnapshot(
         target=state.target.name,
         breaker=state.breaker.state,
@@ -78,4 +88,7 @@ def _target(state: TargetState, facts: Facts, now: float) -> TargetSnapshot:
         requests_per_minute=state.target.requests_per_minute,
         tokens_per_minute=state.target.tokens_per_minute,
         concurrency=state.target.concurrency,
+        stage=lifecycle.stage(as_of_s),
+        retires_in_s=None if lifecycle.retired_s is None else lifecycle.retired_s - as_of_s,
+        successor=lifecycle.named_successor,
     )

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from failover.chaos.announcing import lifecycles_in
 from failover.chaos.judging.invariants import INVARIANTS, OF_ANY_CLIENT
 from failover.chaos.judging.journal import Journal
 from failover.chaos.judging.judge import Judge
@@ -17,6 +18,7 @@ from failover.chaos.materials import Materials
 from failover.chaos.meeting import cassettes_of, latencies_of, meeting, require_noticed, touches
 from failover.chaos.modes.replay import Replay
 from failover.chaos.modes.simulation import Simulation
+from failover.chaos.modes.warming import Canaries
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.chaos.subjects.driver import SubjectDrive
@@ -29,6 +31,7 @@ from failover.chaos.world.successes import Source
 from failover.chaos.world.world import World
 from failover.core.decide import Facts
 from failover.core.events import Event, InjectionEnded, InjectionStarted, PriceInForce
+from failover.lifecycles import calendar_of
 from failover.price_map import price_book
 
 
@@ -65,6 +68,8 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
         scenario.start_epoch_s,
         latencies=latencies_of(scenario, routes, workload, repertoire),
     )
+    lifecycles = lifecycles_in(scenario, loaded)
+    canaries = Canaries(loaded, routes, workload.for_s)
     outcomes = materials.outcomes
     told = next((each.oracle_told for each in listeners if hasattr(each, "oracle_told")), None)
     oracle = Oracle(world, outcomes, routes, expected(workload, scenario.trace), told)
@@ -75,10 +80,11 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
             if subject is not None:
                 driver = SubjectDrive(world, outcomes, routes, written.record, subject.making)
             elif mode == "simulate":
-                facts = Facts(world.prices, world.start_epoch_s)
-                driver = Simulation(world, outcomes, loaded.routes.values(), facts, written.record)
+                calendar = calendar_of(loaded, world.start_epoch_s, lifecycles)
+                facts = Facts(world.prices, world.start_epoch_s, calendar)
+                driver = Simulation(world, outcomes, loaded.routes.values(), facts, written.record, canaries)
             else:
-                driver = Replay(world, outcomes, loaded, written.record)
+                driver = Replay(world, outcomes, loaded, written.record, lifecycles, canaries)
             requests = arrivals(workload, world.chance, scenario.trace)
             driver.run(requests, _world_events(scenario, routes, world), oracle.arrived)
             judgement = judge.finish(driver.now)

@@ -34,6 +34,9 @@ class Sometimes(StrEnum):
     WAIT = "wait"
     COOLDOWN = "cooldown"
     RETIRED = "retired"
+    RETIREMENT_AHEAD = "retirement_ahead"
+    RETIREMENT_REACHED = "retirement_reached"
+    KEEP_WARM = "keep_warm"
     FATE_SHARED = "fate_shared"
     OUTAGE_SUSPECTED = "outage_suspected"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,40 +13,98 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from failover.cli.check_lifecycle import (
+    DAYS,
+    as_json,
+    day,
+    horizon,
+    lines,
+    target_rows,
+    write_json,
+)
+from failover.cli.check_lifecycle import HEADINGS as ENDS
 from failover.cli.exits import DEVIATED, HOLDS, run
 from failover.core.policy import Policy
 from failover.core.vocabulary import FaultDomain, Route
 
 if TYPE_CHECKING:
     from failover.config import Config
+    from failover.outlook import Outlook
 
 Rows = Sequence[Sequence[str]]
 
 
 @click.command(name="check")
 @click.argument("config", type=click.Path(path_type=Path))
-def command(config: Path) -> None:
-    """Validate CONFIG and print what each route can and cannot survive.
+@click.option(
+    "--as-of", type=click.DateTime(("%Y-%m-%d",)), help="Ends of models as of this date, UTC (default: now)."
+)
+@click.option("--until", type=click.DateTime(("%Y-%m-%d",)), help="Look ahead until this date, UTC.")
+@click.option("--days", type=click.IntRange(min=0), help=f"Look so many days ahead (default: {DAYS}).")
+@click.option("--json", "json_file", metavar="FILE", help="Write the ends as JSON; - is standard output.")
+def command(
+    config: Path,
+    as_of: dt.datetime | None,
+    until: dt.datetime | None,
+    days: int | None,
+    json_file: str | None,
+) -> None:
+    """Validate CONFIG and print what each route can and cannot survive, and which models end when.
 
-    Exit code: 0 when every route survives the loss of any single provider, 1 when one does not,
-    2 when CONFIG is invalid.
+    Exit code: 0 when every route survives the loss of any single provider and has a live target left,
+    1 when one does not, 2 when CONFIG is invalid.
     """
-    run(lambda: _check(config))
+    if until is not None and days is not None:
+        raise click.UsageError("--until and --days both say how far ahead to look: give one")
+    since_s, until_s = horizon(as_of, until, days)
+    if until_s < since_s:
+        raise click.UsageError("--until lies before the date of --as-of")
+    run(lambda: _check(config, since_s, until_s, json_file))
 
 
-def _check(path: Path) -> int:
+def _check(path: Path, as_of_s: float, until_s: float, json_file: str | None) -> int:
     # pydantic loads here, so that `failover --help` stays quick.
     from failover.config import load_config
+    from failover.outlook import outlook
 
     config = load_config(path)
+    ahead = outlook(config, as_of_s, until_s)
+    if json_file is not None:
+        written = write_json(json_file, as_json(ahead))
+        if json_file == "-" or written != HOLDS:
+            return written or (HOLDS if ahead.holds and _survives_all(config) else DEVIATED)
     fragile = [route.name for route in config.routes.values() if not _report_route(route)]
+    _report_ends(ahead)
     for note in _notes(config):
         click.echo(f"note: {note}")
+    lifeless = [route.route for route in ahead.routes if route.nobody_from_s is not None]
+    if lifeless:
+        click.echo(f"has no live target until {day(until_s)} or before: {', '.join(lifeless)}")
     if fragile:
         click.echo(f"does not survive the loss of some single provider: {', '.join(fragile)}")
         return DEVIATED
+    if lifeless:
+        return DEVIATED
     click.echo("every route survives the loss of any single provider")
     return HOLDS
+
+
+def _survives_all(config: Config) -> bool:
+    from failover.config.losses import single_losses
+
+    losses = [loss for route in config.routes.values() for loss in single_losses(route)]
+    return all(loss.survived for loss in losses if loss.domain is FaultDomain.PROVIDER)
+
+
+def _report_ends(ahead: Outlook) -> None:
+    rows = target_rows(ahead)
+    if rows:
+        title = f"ends of models as of {day(ahead.as_of_s)}, until {day(ahead.until_s)}"
+        _show(title, ENDS, rows)
+    for line in lines(ahead):
+        click.echo(line)
+    if rows:
+        click.echo()
 
 
 def _report_route(route: Route) -> bool:

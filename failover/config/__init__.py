@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 from failover.config.checks import check_config, strategy_complaint
 from failover.config.json_schema import config_json_schema
+from failover.config.lifecycle_rules import LifecycleRules, lifecycle_rules
 from failover.config.policy_schema import PolicySection
 from failover.config.schema import ConfigSection, Price, Provider, RouteSection, TargetSection
 from failover.core.capabilities import Capabilities, Capability
@@ -36,7 +37,8 @@ class Config:
     """Targets and routes by name, prices by target's name, and where both were read from.
 
     `prices` holds only the targets whose price the config tells, in the order they are listed: of
-    several in force the last wins. `source` is the file's name, `<dict>` for a mapping.
+    several in force the last wins. `source` is the file's name, `<dict>` for a mapping. `lifecycle` is what
+    it says of the end of models.
     """
 
     targets: Mapping[str, Target]
@@ -44,6 +46,7 @@ class Config:
     prices: Mapping[str, tuple[DatedPrice, ...]]
     cassettes: Path | None = None
     source: str = ""
+    lifecycle: LifecycleRules = field(default_factory=LifecycleRules)
 
 
 Strategies = Mapping[str, Strategy]
@@ -105,12 +108,15 @@ def _config(source: Source, callables: Collection[str], strategies: Strategies) 
     complaints = Complaints()
     document = load_document(source, complaints)
     section = validate(document, ConfigSection, complaints) if document else None
+    lifecycle = LifecycleRules()
     if document and section:
         check_config(section, document, complaints, callables, strategies)
         _check_names(strategies, document.file, complaints)
+        lifecycle = lifecycle_rules(section, document, complaints)
     complaints.raise_if_any()
     # Without complaints there are both.
-    return with_strategies(_built(cast("ConfigSection", section), cast("Document", document)), strategies)
+    built = _built(cast("ConfigSection", section), cast("Document", document))
+    return with_strategies(replace(built, lifecycle=lifecycle), strategies)
 
 
 def _built(section: ConfigSection, document: Document) -> Config:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from math import inf
 
+from failover.config.lifecycle_rules import check_lifecycles
 from failover.config.policy_schema import PolicySection
 from failover.config.schema import (
     ConfigSection,
@@ -39,6 +40,7 @@ def check_config(
                 complaints.add(document, ("routes", name, "strategy"), what)
         _check_policy(route.policy, ("routes", name, "policy"), document, complaints)
     _check_breakers(section, document, complaints)
+    check_lifecycles(section, document, complaints)
 
 
 def strategy_complaint(name: str, handed_over: Collection[str]) -> str:

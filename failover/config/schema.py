@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Discriminator, Field, PlainValidator, Tag, WithJsonSchema
 
+from failover.config.lifecycle_section import KeepWarmSection, LifecycleRulesSection, LifecycleSection
 from failover.config.policy_schema import GOVERNANCE, PolicySection
 from failover.config.values import (
     Address,
@@ -99,7 +100,7 @@ Prices = Annotated[
 class TargetSection(Section):
     """Provider + model + region + credential: what is ranked, sent to, priced and broken."""
 
-    later: ClassVar[frozenset[str]] = GOVERNANCE | {"successor"}
+    later: ClassVar[frozenset[str]] = GOVERNANCE - {"lifecycle"}
     hints: ClassVar[MappingProxyType[str, str]] = _KEY_HINTS
 
     provider: Name | None = Field(default=None, description="A key of `providers`; `local` for a callable.")
@@ -133,6 +134,10 @@ class TargetSection(Section):
         ),
     )
     prices: Prices | None = None
+    lifecycle: LifecycleSection | None = Field(default=None, description="When its model ends.")
+    successor: Name | None = Field(
+        default=None, description="The target of its chains that takes its place when its model ends."
+    )
 
 
 def _chain_branch(value: Any) -> str:
@@ -176,7 +181,7 @@ class RouteSection(Section):
 class ConfigSection(Section):
     """A failover config: providers, targets, routes."""
 
-    later: ClassVar[frozenset[str]] = GOVERNANCE | {"ledger", "catalogue", "price_book", "state"}
+    later: ClassVar[frozenset[str]] = (GOVERNANCE - {"lifecycle"}) | {"ledger", "price_book", "state"}
 
     providers: dict[Name, Provider] = Field(default_factory=dict)
     targets: Annotated[dict[Name, TargetSection], Field(min_length=1)]
@@ -184,3 +189,8 @@ class ConfigSection(Section):
     cassettes: Folder | None = Field(
         default=None, description="Folder of cassettes, from the config's own folder."
     )
+    catalogue: Text | None = Field(
+        default=None, description="File of a catalogue of your own, from the config's own folder."
+    )
+    lifecycle: LifecycleRulesSection = LifecycleRulesSection()
+    keep_warm: KeepWarmSection | None = Field(default=None, description="Canaries to standbys.")

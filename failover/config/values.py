@@ -99,7 +99,8 @@ def _usd(value: object) -> int:
     return nusd
 
 
-def _instant(value: object) -> float:
+def instant_s(value: object) -> float:
+    """A date or a time as epoch seconds; raises `ValueError` in words."""
     moment = _moment(value)
     if moment is None:
         message = (
@@ -153,7 +154,7 @@ UsdPerMtok = Annotated[
 """Dollars as written become whole nano-dollars."""
 Instant = Annotated[
     float,
-    PlainValidator(_instant),
+    PlainValidator(instant_s),
     WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}([Tt ].+)?$"}),
 ]
 """A date or a time becomes epoch seconds; without a zone it is UTC."""

@@ -12,7 +12,7 @@ from failover.core.learned import Learned
 from failover.core.limits import Load
 from failover.core.logbook import Attempt, Logbook
 from failover.core.messages import Cancel, Command
-from failover.core.vocabulary import Operation, Outcome, Request, Usage
+from failover.core.vocabulary import AttemptCause, Operation, Outcome, Request, Usage
 
 _FREE_UNTOLD = (Operation.COMPLETION, Operation.CALL)
 """Whose answer costs nothing as far as no usage is told. The others bill by picture, second or search."""
@@ -49,7 +49,8 @@ class Attempts:
     def succeed(self, attempt: Attempt, usage: Usage | None, now: float) -> None:
         """It was answered whole."""
         state = attempt.state
-        state.observe(now - attempt.started_s, attempt.first_token_s, now)
+        if attempt.cause is not AttemptCause.KEEP_WARM:  # one token comes sooner than what callers ask for
+            state.observe(now - attempt.started_s, attempt.first_token_s, now)
         self._learned.succeed(state, attempt.permit, now, attempt.first_token_s)
         if self._logbook.failures:
             evidence.served(self._learned.states, self._logbook.failures, now, self._learned.recorder.tell)

@@ -105,6 +105,7 @@ class Call:
         """The request arrived: decide, and send to the first target or say why not."""
         self._deadline_s = now + self._allowed_s()
         self._learned.deposit(self.route.name)
+        self._facts.calendar.announce(now, self._learned.recorder.tell)
         decision = decide(self.route, self.request, self._learned, self._facts, now, self._rng)
         self._learned.hold_back(decision.held_back, now)
         counting, load = self._learned.counting, None
@@ -286,7 +287,7 @@ class Call:
             stopped=stopped,
             deadline_s=self._allowed_s() if late else None,
             retry_after_s=endings.soonest_s(candidates.returns_s, passed_over, now),
-            untried=candidates.somebody_is_untried(),
+            untried=candidates.somebody_is_untried(now),
         )
         error.failover = self.story(now)
         self._end(None, type(error).__name__, now)

@@ -10,8 +10,9 @@ from failover.core.asked import Asked
 from failover.core.backoff import FullJitter, Rng, backoff_within_s
 from failover.core.breaker import CLOSED
 from failover.core.budget import RetryBudget
-from failover.core.failures import Failure, NextTarget, SameTarget
+from failover.core.failures import Failure, NextTarget, SameTarget, StayAway
 from failover.core.learned import Learned
+from failover.core.lifecycle import Ending
 from failover.core.limits import Limiter, Load
 from failover.core.policy import LastResort
 from failover.core.quick import quick
@@ -45,6 +46,9 @@ _SIZES: dict[NextTarget, Callable[[Target], int | None]] = {
     NextTarget.LARGER_LIMIT: lambda target: target.tokens_per_minute,
 }
 """What a target must have more of than the one that refused."""
+
+
+_FIRST = (AttemptCause.FIRST, AttemptCause.KEEP_WARM)
 
 
 class Candidates:
@@ -107,7 +111,7 @@ class Candidates:
             if objection is not None:
                 self.passed_over.append(objection)
             elif not self._asked:
-                return self._picked(state, AttemptCause.FIRST)
+                return self._picked(state, _FIRST[self._route.is_canary])
             elif self._may_fall_back(state.target, now):
                 return self._picked(state, AttemptCause.FALLBACK)
             elif self._fallback_was_free:
@@ -140,11 +144,11 @@ class Candidates:
                 return True
         return False
 
-    def somebody_is_untried(self) -> bool:
+    def somebody_is_untried(self, now: float) -> bool:
         """Whether a target that could take this request was not asked: it is away, or limits forbade it."""
         return any(
             state.target.name not in self._asked
-            and state.retired_by is None
+            and not state.is_retired(now)
             and not self._is_too_small(state.target)
             for state in self._able()
         )
@@ -153,6 +157,8 @@ class Candidates:
         """An attempt at `target` failed: what that allows for the rest of the call."""
         asked = self._asked[target.name]
         disposition = failure.disposition
+        if disposition.stay_away is StayAway.RETIREMENT:
+            self._bring_forward(self._learned.states[target.name].ending)
         if failure.retry_after_s is not None:
             self.returns_s.append(now + failure.retry_after_s)
         if disposition.next_target in _SIZES:
@@ -170,6 +176,13 @@ class Candidates:
                 at_least_s=failure.retry_after_s or 0.0,
             )
             asked.retry_at_s = inf if waited_s is None else now + waited_s
+
+    def _bring_forward(self, ending: Ending | None) -> None:
+        """Of those that are left, the successor of who was not found is asked next."""
+        if ending is not None and ending.successor:
+            asked, left = self._order[: self._next], self._order[self._next :]
+            ranked = sorted(left, key=lambda target: target.name != ending.successor)
+            self._order = (*asked, *ranked)
 
     def leave_queue(self) -> None:
         """Whatever limit the call waited for, it does no longer."""
@@ -273,7 +286,7 @@ class Candidates:
         return None
 
     def _ready_at_s(self, state: TargetState, now: float, *, last_resort: bool) -> float:
-        if state.retired_by is not None or state.drained or self._is_too_small(state.target):
+        if state.is_retired(now) or state.drained or self._is_too_small(state.target):
             return inf
         asked = self._asked.get(state.target.name)
         fails = self._route.policy.last_resort is LastResort.FAIL

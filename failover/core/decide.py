@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from failover.core.capabilities import NOTHING, Needs
 from failover.core.learned import Learned
+from failover.core.lifecycle import NO_CALENDAR, Calendar
 from failover.core.prices import PriceBook
+from failover.core.retiring import succeeded, without_due
 from failover.core.standing_back import standing_back
 from failover.core.strategies import STRATEGIES, Ranking, Rng, Strategy
 from failover.core.substitution import misfit
@@ -17,10 +19,14 @@ from failover.core.vocabulary import Decision, Operation, PassedOver, Reason, Re
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known from outside: dated prices, and `epoch_s`, the wall time at driver time zero."""
+    """What is known from outside: dated prices, and `epoch_s`, the wall time at driver time zero.
+
+    `calendar`: which targets end when.
+    """
 
     prices: PriceBook = field(default_factory=PriceBook)
     epoch_s: float = 0.0
+    calendar: Calendar = NO_CALENDAR
 
 
 def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: float, rng: Rng) -> Decision:
@@ -42,7 +48,8 @@ def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: 
     load = counting.load_of(request, tokens_out) if counting.is_on else None
     space = space_of(route.targets()[0]) if request.operation == Operation.EMBEDDING else None
     picky = space is not None or request.needs is not NOTHING
-    for tier in route.chain:
+    calendar = facts.calendar
+    for tier in succeeded(route.chain, states, now) if calendar.has_successors else route.chain:
         eligible = []
         for target in tier:
             state = states[target.name]
@@ -66,12 +73,22 @@ def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: 
     else:
         # What a target refused once it may take in another form: better asked again than nobody.
         order = [each.target for each in shunned]
+    order, held_back = _arranged(order, passed_over, learned, calendar, now)
+    name = route.strategy_name
+    return Decision(route.name, name, tuple(order), tuple(passed_over), failed, tuple(held_back))
+
+
+def _arranged(
+    order: list[Target], passed_over: list[PassedOver], learned: Learned, calendar: Calendar, now: float
+) -> tuple[list[Target], list[Target]]:
+    """The order without those whose end is due, and at its end those who stand back."""
+    if now >= calendar.first_due_s:
+        order = without_due(order, passed_over, learned.states, now)
     held_back = standing_back(order, learned, now)
     if held_back:
         names = {target.name for target in held_back}
         order = [target for target in order if target.name not in names] + held_back
-    name = route.strategy_name
-    return Decision(route.name, name, tuple(order), tuple(passed_over), failed, tuple(held_back))
+    return order, held_back
 
 
 def space_of(target: Target) -> str:

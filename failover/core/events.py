@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from failover.core.calendar_events import RetirementAhead, RetirementReached
 from failover.core.failures import FailureKind, Scope
 from failover.core.quick import quick
 from failover.core.vocabulary import AttemptCause, Outcome, Reason
@@ -279,6 +280,7 @@ CallEvent = (
     CallStarted | AttemptStarted | FirstTokenReceived | ReplyDoubted | AttemptEnded | WaitStarted | CallEnded
 )
 LearnedEvent = BreakerChanged | CooldownStarted | FateShared | OutageSuspected | TargetRetired
+CalendarEvent = RetirementAhead | RetirementReached
 OperatorEvent = TargetDrained | TargetUndrained | TargetForcedOpen | TargetReset | ConfigReloaded
 WorldEvent = InjectionStarted | InjectionEnded | PriceInForce
-Event = CallEvent | LearnedEvent | OperatorEvent | WorldEvent
+Event = CallEvent | LearnedEvent | CalendarEvent | OperatorEvent | WorldEvent

@@ -250,7 +250,9 @@ class Learned:
         evidence = state.gone_evidence + 1
         for each in self.sharing(failure.scope, state.target):
             each.gone_evidence = evidence
-        if evidence > len(GONE_RETRIES_S):
+        # What a date said, and one answer says too, is believed at once.
+        expected = state.ending is not None and now >= state.ending.near_s
+        if expected or evidence > len(GONE_RETRIES_S):
             self._retire(failure.scope, state, failure.kind)
         else:
             self._trip(failure.scope, state, now, GONE_RETRIES_S[evidence - 1])

@@ -9,6 +9,7 @@ from failover.core.evidence import History
 from failover.core.failures import FailureKind
 from failover.core.fate import Member
 from failover.core.headroom import Quota
+from failover.core.lifecycle import Ending
 from failover.core.limits import Limiter, Load
 from failover.core.ramp import Ramp
 from failover.core.refusals import Refusals
@@ -24,7 +25,8 @@ class TargetState:
 
     `cooldowns` counts those since the last answer. After one, attempts go one at a time until the first
     answer (`trials` are under way, the latest since `trial_since_s`): whoever waited for its end would
-    otherwise be sent at the same instant, and refused again.
+    otherwise be sent at the same instant, and refused again. From `retires_s` on it is barred by its date;
+    `ending` is all that is known of its end.
     """
 
     __slots__ = (
@@ -32,6 +34,7 @@ class TargetState:
         "cooldown_until_s",
         "cooldowns",
         "drained",
+        "ending",
         "first_token",
         "first_tokens",
         "gone_evidence",
@@ -43,6 +46,7 @@ class TargetState:
         "ramp",
         "refusals",
         "retired_by",
+        "retires_s",
         "target",
         "total",
         "totals",
@@ -61,6 +65,8 @@ class TargetState:
         self.cooldowns = 0
         self.retired_by: FailureKind | None = None
         self.gone_evidence = 0
+        self.retires_s = inf
+        self.ending: Ending | None = None
         self.first_token = PeakEwma()
         self.total = PeakEwma()
         self.first_tokens = Recent()
@@ -74,11 +80,25 @@ class TargetState:
 
     def eligible(self, now: float, load: Load | None = None) -> bool:
         """Whether it may be tried at `now`, with so much to send."""
-        if self.drained or self.retired_by is not None:
+        if self.drained or self.retired_by is not None or now >= self.retires_s:
             return False
         if self.cooldowns and self.trial_ends_s(now) > now:
             return False
         return self.cooldown_until_s <= now and self.breaker.admits(now)
+
+    def is_retired(self, now: float) -> bool:
+        """Whether it may never be asked again: by what it answered, or by a date that bars."""
+        return self.retired_by is not None or now >= self.retires_s
+
+    def is_going(self, now: float) -> bool:
+        """Whether its successor should stand before it: it is retired, due, or was not found of late."""
+        due = self.ending is not None and now >= self.ending.due_s
+        return due or self.gone_evidence > 0 or self.is_retired(now)
+
+    def ends(self, ending: Ending | None) -> None:
+        """What a config says of its end, None for nothing."""
+        self.ending = ending
+        self.retires_s = ending.due_s if ending is not None and ending.barred else inf
 
     def trial_ends_s(self, now: float) -> float:
         """Until when an attempt after a cooldown keeps others waiting; now where none does."""
@@ -92,14 +112,19 @@ class TargetState:
         """Why it may not be tried; call only when it is not eligible."""
         if self.drained:
             return PassedOver(self.target, Reason.DRAINED)
-        if self.retired_by is not None:
-            return PassedOver(self.target, Reason.RETIRED)
+        if self.is_retired(now):
+            return PassedOver(self.target, Reason.RETIRED, None, self.successor)
         if self.cooldown_until_s > now:
             return PassedOver(self.target, Reason.COOLDOWN, self.cooldown_until_s)
         if self.breaker.state == OPEN:
             until_s = self.breaker.open_until_s
             return PassedOver(self.target, Reason.BREAKER_OPEN, until_s if isfinite(until_s) else None)
         return PassedOver(self.target, Reason.PROBE_RUNNING)
+
+    @property
+    def successor(self) -> str:
+        """Who is named to come after it; empty: nobody."""
+        return "" if self.ending is None else self.ending.named
 
     def observe(self, total_s: float, first_token_s: float | None, now: float) -> None:
         """It answered, after so long."""

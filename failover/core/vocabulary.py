@@ -82,12 +82,16 @@ class Operation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The name callers ask for; binds a chain, a strategy (its name, or a function) and a policy."""
+    """The name callers ask for; binds a chain, a strategy (its name, or a function) and a policy.
+
+    `is_canary`: nobody asks for it; what it sends keeps a target warm.
+    """
 
     name: str
     chain: Tiers
     strategy: str | StrategyFunction = "priority"
     policy: Policy = field(default_factory=Policy)
+    is_canary: bool = False
 
     @property
     def strategy_name(self) -> str:
@@ -146,6 +150,40 @@ class Usage:
     tokens_out_reasoning: int = 0
 
 
+class RetirementShape(StrEnum):
+    """What becomes of requests for a model after its end. The first three end it, the others change it."""
+
+    HARD_ERROR = "hard_error"
+    """Refused: not found, or decommissioned."""
+    REDIRECT = "redirect"
+    """Its successor answers under its name, and bills its own price."""
+    ACCESS_NARROWED = "access_narrowed"
+    """Refused to accounts that did not use it of late."""
+    ALIAS_MOVED = "alias_moved"
+    PARAMETER_REMOVED = "parameter_removed"
+    SILENT_DOWNGRADE = "silent_downgrade"
+
+    @property
+    def ends(self) -> bool:
+        """Whether the model that the config names is not to be had afterwards; else it is, and differs."""
+        return self in {
+            RetirementShape.HARD_ERROR,
+            RetirementShape.REDIRECT,
+            RetirementShape.ACCESS_NARROWED,
+        }
+
+
+class ByDate(StrEnum):
+    """What the date of a target's end does by itself."""
+
+    PASS_OVER = "pass_over"
+    """It is asked only when nobody else is left: the date may be wrong."""
+    BAR = "bar"
+    """It is not asked any more."""
+    IGNORE = "ignore"
+    """Nothing but a warning: only what it answers counts."""
+
+
 class Reason(StrEnum):
     """Why a target was passed over."""
 
@@ -153,6 +191,8 @@ class Reason(StrEnum):
     PROBE_RUNNING = "probe_running"
     COOLDOWN = "cooldown"
     RETIRED = "retired"
+    RETIREMENT_DUE = "retirement_due"
+    """Its date has passed, as a list says that may be wrong: asked when nobody else is left."""
     DRAINED = "drained"
     TOO_SLOW = "too_slow"
     WINDOW_TOO_SMALL = "window_too_small"
@@ -174,11 +214,15 @@ class Reason(StrEnum):
 @quick
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """A target that may not be tried now, why, and until when (None: not known, or never)."""
+    """A target that may not be tried now, why, and until when (None: not known, or never).
+
+    `successor` of one that is retired: a target, or the model that its provider recommends.
+    """
 
     target: Target
     reason: Reason
     until_s: float | None = None
+    successor: str = ""
 
 
 @quick
@@ -216,6 +260,8 @@ class AttemptCause(StrEnum):
     HEDGE = "hedge"
     """While another attempt still runs."""
     LAST_RESORT = "last_resort"
+    KEEP_WARM = "keep_warm"
+    """Nobody asked: a canary, so that a standby is known to be there."""
 
 
 @quick

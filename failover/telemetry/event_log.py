@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from failover.core.breaker import OPEN
+from failover.core.calendar_events import RetirementAhead, RetirementReached
 from failover.core.events import (
     AttemptEnded,
     AttemptStarted,
@@ -35,6 +36,8 @@ LEVELS: Mapping[type[Event], str] = {
     ReplyDoubted: WARNING,
     OutageSuspected: WARNING,
     TargetRetired: WARNING,
+    RetirementAhead: WARNING,
+    RetirementReached: WARNING,
 }
 """The level of an event that is not told as `INFO`; `level_of` raises it where one tells of trouble."""
 

@@ -18,6 +18,7 @@ from failover.core.prices import DatedPrice
 Shape = Literal[
     "hard_error", "redirect", "access_narrowed", "alias_moved", "parameter_removed", "silent_downgrade"
 ]
+NEVER = "never"
 NEEDS_SUCCESSOR = {"redirect", "alias_moved", "silent_downgrade"}
 
 
@@ -27,6 +28,9 @@ class Deprecation(Injection):
     `redirect` and `alias_moved`: the model `successor` answers, at `price_factor` times the price; for
     `silent_downgrade` at the same price. `access_narrowed`: it is there, and not for this account.
     `parameter_removed`: requests that carry `parameter` are refused.
+
+    `announced_s`: when the router hears that it will end at `at_s`, in seconds of the drill, negative for
+    before it; `never`: nobody tells, and no list does. Left out, it knows what its config and the lists say.
     """
 
     kind: Literal["deprecation"]
@@ -34,6 +38,7 @@ class Deprecation(Injection):
     successor: str | None = Field(default=None, min_length=1, max_length=200)
     price_factor: float = Field(default=1.0, ge=0.0)
     parameter: str = Field(default="max_tokens", min_length=1)
+    announced_s: float | Literal["never"] | None = None
 
     @model_validator(mode="after")
     def _successor_where_one_answers(self) -> Deprecation:
@@ -45,6 +50,8 @@ class Deprecation(Injection):
             raise ValueError(f"of shape {self.shape} changes no price: leave out price_factor")
         if self.changes_prices and (self.share != 1.0 or self.ramp_s != 0.0) and self.price_factor != 1.0:
             raise ValueError("changes the price for everybody at once: leave out share and ramp_s")
+        if isinstance(self.announced_s, float) and self.announced_s > self.at_s:
+            raise ValueError("is announced before it happens: announced_s is later than at_s")
         return self
 
     @property

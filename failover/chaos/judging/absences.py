@@ -7,6 +7,7 @@ from enum import StrEnum
 from math import inf
 
 from failover.core.breaker import CLOSED, OPEN
+from failover.core.calendar_events import RetirementReached
 from failover.core.events import BreakerChanged, CooldownStarted, TargetRetired
 
 ABSENCES_MOST = 3000
@@ -64,6 +65,11 @@ class AbsenceTally:
     def target_retired(self, event: TargetRetired) -> None:
         """Gone for good."""
         self._retired.setdefault(event.target, event.at_s)
+
+    def retirement_reached(self, event: RetirementReached) -> None:
+        """So does a date, as far as anybody else is left."""
+        if event.keeps_away:
+            self._retired.setdefault(event.target, event.at_s)
 
     def absences(self, ends_s: float) -> tuple[Absence, ...]:
         """All of them by time, those that still last up to `ends_s`."""

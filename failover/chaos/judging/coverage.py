@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario, Sometimes
 from failover.core.breaker import CLOSED, OPEN
+from failover.core.calendar_events import RetirementAhead, RetirementReached
 from failover.core.events import (
     AttemptEnded,
     AttemptStarted,
@@ -23,9 +24,10 @@ from failover.core.events import (
     WaitStarted,
 )
 from failover.core.failures import DISPOSITIONS
-from failover.core.vocabulary import AttemptCause
+from failover.core.vocabulary import AttemptCause, Reason
 
 FIRST = AttemptCause.FIRST
+RETIRED_REASONS = frozenset({Reason.RETIRED, Reason.RETIREMENT_DUE})
 
 BLIND_TO_PRICES = frozenset({"priority", "latency", "weighted", "least_busy", "headroom"})
 """Strategies that rank without looking at a price."""
@@ -35,6 +37,7 @@ _CAUSES = {
     AttemptCause.RETRY: Sometimes.RETRY,
     AttemptCause.HEDGE: Sometimes.HEDGE,
     AttemptCause.LAST_RESORT: Sometimes.LAST_RESORT,
+    AttemptCause.KEEP_WARM: Sometimes.KEEP_WARM,
 }
 _STATES = {OPEN: Sometimes.BREAKER_OPENED, CLOSED: Sometimes.BREAKER_CLOSED}
 
@@ -69,6 +72,7 @@ class Coverage:
 class _Exposure:
     """One injection. A fault is exercised when a target that it hits was asked while it was active.
 
+    An end that the router knew of ahead is exercised when its target is passed over for it.
     Nobody needs to ask a target for its price to matter: a strategy that ranks by price weighs it
     in every decision, and a target that became too dear is rightly not asked any more.
     """
@@ -79,13 +83,21 @@ class _Exposure:
         self.hits = frozenset(names)
         self._kind, self._selector = str(injection.kind), injection.selector
         self._is_fault = injection.is_fault
+        self.is_end = injection.kind == "deprecation"
         self._by_decision = not injection.is_fault and any(
             route.strategy not in BLIND_TO_PRICES for route in routes.called
         )
         self.attempts = self.decisions = 0
+        self.forestalled = False
+
+    def avoided(self, event: CallStarted) -> None:
+        """Was somebody passed over because of this, before it could be met?"""
+        self.forestalled = any(
+            name in self.hits and reason in RETIRED_REASONS for name, reason in event.passed_over
+        )
 
     def coverage(self) -> InjectionCoverage:
-        exercised = self.attempts > 0 or (self._by_decision and self.decisions > 0)
+        exercised = self.attempts > 0 or self.forestalled or (self._by_decision and self.decisions > 0)
         met = self.attempts, self.decisions, exercised
         return InjectionCoverage(self._kind, self._selector, self._is_fault, *met)
 
@@ -117,6 +129,8 @@ class CoverageTally:
         for exposure in self._active:
             if not exposure.hits.isdisjoint(event.order):
                 exposure.decisions += 1
+            if event.passed_over and exposure.is_end and not exposure.forestalled:
+                exposure.avoided(event)
 
     def attempt_started(self, event: AttemptStarted) -> None:
         """Who was asked, why, and after whom?"""
@@ -171,6 +185,14 @@ class CoverageTally:
     def target_retired(self, _event: TargetRetired) -> None:
         """Somebody is gone."""
         self._sometimes["retired"] += 1
+
+    def retirement_ahead(self, _event: RetirementAhead) -> None:
+        """Somebody was warned."""
+        self._sometimes["retirement_ahead"] += 1
+
+    def retirement_reached(self, _event: RetirementReached) -> None:
+        """A date has come."""
+        self._sometimes["retirement_reached"] += 1
 
     def coverage(self) -> Coverage:
         """What was exercised so far."""

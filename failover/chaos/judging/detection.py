@@ -5,6 +5,7 @@ from __future__ import annotations
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.breaker import OPEN
+from failover.core.calendar_events import RetirementReached
 from failover.core.events import (
     BreakerChanged,
     CooldownStarted,
@@ -56,6 +57,11 @@ class Detection:
     def target_retired(self, event: TargetRetired) -> None:
         """So does a retirement."""
         self._turned_away(event.at_s, event.target)
+
+    def retirement_reached(self, event: RetirementReached) -> None:
+        """So does a date that was known."""
+        if event.keeps_away:
+            self._turned_away(event.at_s, event.target)
 
     def _turned_away(self, at_s: float, *targets: str) -> None:
         if self.detected_after_s is None and at_s <= self._until_s and not self._hit.isdisjoint(targets):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from failover.core.calendar_events import RetirementAhead, RetirementReached
 from failover.core.events import (
     AttemptEnded,
     AttemptStarted,
@@ -24,7 +25,7 @@ from failover.core.events import (
     WaitStarted,
 )
 from failover.core.prices import NUSD_PER_USD
-from failover.core.vocabulary import AttemptCause
+from failover.core.vocabulary import AttemptCause, ByDate
 
 CAUSES = {
     AttemptCause.FIRST: "",
@@ -32,6 +33,13 @@ CAUSES = {
     AttemptCause.FALLBACK: ", a fallback",
     AttemptCause.HEDGE: ", a hedge: the one before is silent",
     AttemptCause.LAST_RESORT: ", a last resort: nobody else is left",
+    AttemptCause.KEEP_WARM: ", a canary that keeps it warm",
+}
+
+
+FOLLOWS = {
+    ByDate.BAR: "it is not asked any more",
+    ByDate.PASS_OVER: "asked only where nobody else is left",
 }
 
 
@@ -87,6 +95,20 @@ def _fate_shared(event: FateShared) -> str:
     return f"{names} kept away too, until {event.until_s:.3f} s at the latest: shares {domain}"
 
 
+def _retirement_ahead(event: RetirementAhead) -> str:
+    return f"{event.target} ends in {event.days_left} days ({event.shape}){_by(event)}"
+
+
+def _retirement_reached(event: RetirementReached) -> str:
+    follows = FOLLOWS.get(event.by_date, "nothing follows from the date alone")
+    return f"the end of {event.target} has come ({event.shape}): {follows}{_by(event)}"
+
+
+def _by(event: RetirementAhead | RetirementReached) -> str:
+    successor = f"; successor {event.successor}" if event.successor else ""
+    return f"{successor}; source: {event.source}"
+
+
 def _price_in_force(event: PriceInForce) -> str:
     rates = event.input_nusd_per_mtok, event.output_nusd_per_mtok
     costs = " and ".join(f"${rate / NUSD_PER_USD:g}" for rate in rates)
@@ -105,6 +127,8 @@ _LINES: Mapping[type[Event], Callable[[Any], str]] = {
     BreakerChanged: _breaker_changed,
     FateShared: _fate_shared,
     PriceInForce: _price_in_force,
+    RetirementAhead: _retirement_ahead,
+    RetirementReached: _retirement_reached,
     FirstTokenReceived: lambda event: f"call {event.call}: the first token of {event.target} arrives",
     ReplyDoubted: lambda event: (
         f"call {event.call}: the answer of {event.target} is doubted: {event.failure} ({event.code})"

@@ -151,6 +151,7 @@ class MeasureTally:
         self.breaker_changed = self._detection.breaker_changed
         self.cooldown_started = self._detection.cooldown_started
         self.target_retired = self._detection.target_retired
+        self.retirement_reached = self._detection.retirement_reached
         self._requests = self._ended = self._served = 0
         self._fallbacks = self._retries = self._hedges = self._probes = 0
         self._latency, self._first_token = Histogram(), Histogram()

@@ -6,7 +6,7 @@ Everything runs on a virtual loop, so an hour of outage takes as long as its com
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -18,15 +18,20 @@ from failover.adapters.seam import Answer, Outbound, Piece
 from failover.chaos.modes.outcomes import Outcomes
 from failover.chaos.modes.playing import ANY_CREDENTIAL, litellm_drilled, played, played_streamed
 from failover.chaos.modes.virtual_loop import run_virtual
+from failover.chaos.modes.warming import Canaries
 from failover.chaos.workload import Asked, Requests
 from failover.chaos.world.chance import Chance, Draws
 from failover.chaos.world.outcome import pace
 from failover.chaos.world.world import World
 from failover.config import Config
 from failover.core.events import Event
+from failover.core.lifecycle import Lifecycle
+from failover.core.target_state import TargetState
 from failover.core.vocabulary import Target
+from failover.core.warmth import WarmRules
 from failover.errors import CallError
 from failover.router import Router
+from failover.router_warmth import Canary, Force
 
 Arrived = Callable[[Asked, float], None]
 
@@ -101,17 +106,41 @@ class _TellingAdapter:
         _send.set(_Send(sender, target, ask, stream))
 
 
+class _DrilledRouter(Router):
+    """The router, whose canaries are told to the transport beneath it."""
+
+    playing: tuple[Canaries | None, Chance]
+
+    async def _canary(self, force: Force, number: str, state: TargetState) -> Canary:
+        canaries, chance = self.playing
+        assert canaries is not None  # noqa: S101  # else there are no rounds
+        _sender.set(_Sender(canaries.asked(number, state.target), chance))
+        return await super()._canary(force, number, state)
+
+    def _warm_among(self, rules: WarmRules) -> WarmRules:
+        canaries, _ = self.playing
+        return rules if canaries is None or canaries.rules is None else canaries.rules
+
+
 class Replay:
     """Runs a workload through the real router; `now` is the virtual clock when it ended."""
 
     def __init__(
-        self, world: World, outcomes: Outcomes, config: Config, record: Callable[[Event], None]
+        self,
+        world: World,
+        outcomes: Outcomes,
+        config: Config,
+        record: Callable[[Event], None],
+        lifecycles: Mapping[str, Lifecycle] | None = None,
+        canaries: Canaries | None = None,
     ) -> None:
         self.now = 0.0
         self._world = world
         self._outcomes = outcomes
         self._config = config
         self._record = record
+        self._lifecycles = lifecycles
+        self._canaries = canaries
 
     def run(self, requests: Requests, at: list[tuple[float, Event]], arrived: Arrived) -> None:
         """Run to the end of the last call; arguments as in `Simulation.run`."""
@@ -125,18 +154,21 @@ class Replay:
             return self._world.start_epoch_s + loop.time()
 
         adapter = LitellmAdapter(WorldTransport(self._world, self._outcomes), ANY_CREDENTIAL, wall)
-        router = Router(
+        router = _DrilledRouter(
             self._config,
             adapter=_TellingAdapter(adapter),
             clock=loop.time,
             wall=wall,
             rng=lambda: _sender.get().draws(),
             prices=self._world.prices,
+            lifecycles=self._lifecycles,
         )
+        router.playing = self._canaries, self._world.chance
         router.subscribe(self._record)
         for at_s, event in at:
             loop.call_at(at_s, self._record, event)
         async with router, asyncio.TaskGroup() as calls:
+            calls.create_task(self._keep_warm(router))
             for arrived_s, asked in requests:
                 await asyncio.sleep(arrived_s - loop.time())
                 arrived(asked, arrived_s)
@@ -144,6 +176,12 @@ class Replay:
         self.now = loop.time()
         # What the world does when the last call is over is told as well.
         await asyncio.sleep(max((at_s for at_s, _ in at), default=0.0) - self.now)
+
+    async def _keep_warm(self, router: Router) -> None:
+        """The rounds of the drill, in place of the router's own."""
+        for at_s in () if self._canaries is None else self._canaries.rounds_s():
+            await asyncio.sleep(at_s - asyncio.get_running_loop().time())
+            await router.keep_warm()
 
     async def _call(self, router: Router, asked: Asked) -> None:
         _sender.set(_Sender(asked, self._world.chance))

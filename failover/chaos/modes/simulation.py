@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from http import HTTPStatus
+from itertools import chain
 from math import inf
 from typing import assert_never
 
 from failover.adapters.quota import headroom_of
 from failover.chaos.modes.outcomes import Outcomes
+from failover.chaos.modes.warming import Canaries
 from failover.chaos.workload import Asked, Requests
 from failover.chaos.world.chance import Draws
 from failover.chaos.world.image import Exchange
@@ -36,6 +38,8 @@ from failover.core.messages import (
 )
 from failover.core.policy import OnDoubt
 from failover.core.vocabulary import Limits, Route
+from failover.core.warmth import Warmth, canary_route, of_canary
+from failover.lifecycles import put_into_force
 
 Arrived = Callable[[Asked, float], None]
 
@@ -53,13 +57,17 @@ class Simulation:
         routes: Iterable[Route],
         facts: Facts,
         record: Callable[[Event], None],
+        canaries: Canaries | None = None,
     ) -> None:
         self.now = 0.0
+        self._canaries = canaries
+        self._warmth = Warmth()
         self._world = world
         self._outcomes = outcomes
         self._facts = facts
         self._record = record
         self.learned = Learned(routes, record)
+        put_into_force(facts.calendar, self.learned)
         self._heap: list[tuple[float, int, _Running, Message]] = []
         self._pushed = 0
 
@@ -70,12 +78,35 @@ class Simulation:
         request, and when it came.
         """
         world_events = sorted(at, key=lambda timed: timed[0])[::-1]
+        rounds_s = iter(()) if self._canaries is None else self._canaries.rounds_s()
+        round_s = next(rounds_s, inf)
         for arrived_s, asked in requests:
+            while round_s <= arrived_s:
+                self._until(round_s, world_events)
+                self._keep_warm(round_s)
+                round_s = next(rounds_s, inf)
             self._until(arrived_s, world_events)
             arrived(asked, arrived_s)
             running = _Running(self._call(asked), asked)
             self._obey(running, running.call.start(arrived_s))
+        for last_s in chain([round_s] if round_s < inf else [], rounds_s):
+            self._until(last_s, world_events)
+            self._keep_warm(last_s)
         self._until(float("inf"), world_events)
+
+    def _keep_warm(self, now: float) -> None:
+        """One round, as the router's own."""
+        canaries = self._canaries
+        if canaries is None or canaries.rules is None:
+            return
+        states, _ = self._warmth.round(canaries.rules, self.learned, self._facts, now)
+        record = of_canary(self._record)
+        for state in states:
+            asked = canaries.asked(self._warmth.next_id(), state.target)
+            draws = Draws(self._world.chance, "call", asked.request.id)
+            route = canary_route(state, self.learned)
+            running = _Running(Call(asked.request, route, self.learned, self._facts, draws, record), asked)
+            self._obey(running, running.call.start(now))
 
     def _call(self, asked: Asked) -> Call:
         draws = Draws(self._world.chance, "call", asked.request.id)

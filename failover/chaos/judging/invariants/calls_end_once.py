@@ -6,6 +6,7 @@ from failover.chaos.judging.invariants.base import NONE, Invariant
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.events import AttemptStarted, CallEnded, CallStarted
+from failover.core.vocabulary import AttemptCause
 
 
 class CallsEndOnce(Invariant):
@@ -25,8 +26,8 @@ class CallsEndOnce(Invariant):
         self._open[event.call] = event.at_s
 
     def attempt_started(self, event: AttemptStarted) -> None:
-        """Somebody must be waiting for the answer."""
-        if event.call not in self._open:
+        """Somebody must be waiting for the answer, unless it is a canary."""
+        if event.call not in self._open and event.cause is not AttemptCause.KEEP_WARM:
             self.violated(event.at_s, event.call, event.target, "sent for a call that is not running")
 
     def call_ended(self, event: CallEnded) -> None:

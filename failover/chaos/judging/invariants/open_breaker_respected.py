@@ -7,6 +7,7 @@ from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.breaker import CLOSED, HALF_OPEN, OPEN
 from failover.core.breaker_storage import LAST_RESORT_AFTER_S
+from failover.core.calendar_events import RetirementReached
 from failover.core.events import (
     AttemptEnded,
     AttemptStarted,
@@ -87,6 +88,11 @@ class OpenBreakerRespected(Invariant):
     def target_retired(self, event: TargetRetired) -> None:
         """So is who was retired."""
         self._retired.add(event.target)
+
+    def retirement_reached(self, event: RetirementReached) -> None:
+        """And whose date bars it."""
+        if event.bars:
+            self._retired.add(event.target)
 
     def _is_last_resort(self, asked: str, at_s: float) -> bool:
         away = any(

@@ -6,6 +6,7 @@ from failover.chaos.judging.invariants.base import NONE, Invariant
 from failover.chaos.judging.recovery import Recoveries, Recovery
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
+from failover.core.calendar_events import RetirementReached
 from failover.core.events import (
     BreakerChanged,
     CallStarted,
@@ -74,6 +75,11 @@ class PreferredReturns(Invariant):
     def target_retired(self, event: TargetRetired) -> None:
         """Retired is for ever: until the config says otherwise."""
         self._retired.add(event.target)
+
+    def retirement_reached(self, event: RetirementReached) -> None:
+        """So is an end whose date was known."""
+        if event.keeps_away:
+            self._retired.add(event.target)
 
     def _away(self, at_s: float, target: str, until_s: float) -> None:
         ended_s = self._ended_s
