@@ -110,8 +110,8 @@ class Call:
         counting, load = self._learned.counting, None
         if counting.is_on:
             load = counting.load_of(self.request, self._learned.tokens_out[self.route.name].value)
-        facts = (self.route, decision, self._learned, self._deadline_s, self._rng)
-        self._candidates = Candidates(*facts, stream=self._live, load=load)
+        told = (self.route, self.request, self._facts, decision, self._learned, self._deadline_s, self._rng)
+        self._candidates = Candidates(*told, stream=self._live, load=load)
         self._logbook.call_started(decision, self._deadline_s, now)
         return self._advance(now)
 
@@ -286,7 +286,7 @@ class Call:
             stopped=stopped,
             deadline_s=self._allowed_s() if late else None,
             retry_after_s=endings.soonest_s(candidates.returns_s, passed_over, now),
-            untried=candidates.somebody_is_untried(),
+            untried=candidates.somebody_is_untried(now),
         )
         error.failover = self.story(now)
         self._end(None, type(error).__name__, now)
