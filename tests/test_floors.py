@@ -61,6 +61,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("price_map",),
     ("known_models",),
     ("ledger", "ledger.*"),
+    ("audit", "audit.*"),
     (
         "router",
         "router_*",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 from failover.config.checks import check_config, strategy_complaint
+from failover.config.governing import LOCAL, Audit, audit_of, check_governance, governance_of
 from failover.config.json_schema import config_json_schema
 from failover.config.policy_schema import PolicySection
 from failover.config.schema import ConfigSection, Price, Provider, RouteSection, TargetSection
 from failover.core.capabilities import Capabilities, Capability
+from failover.core.governance import Governance
 from failover.core.policy import BackoffPolicy, BreakerPolicy, HedgePolicy, Policy, RetryBudgetPolicy
 from failover.core.prices import DatedPrice
 from failover.core.strategies import STRATEGIES, CustomStrategy, Strategy
@@ -20,6 +22,7 @@ from failover.documents import Complaints, Document, Source, load_document, show
 
 __all__ = [
     "LOCAL_PROVIDER",
+    "Audit",
     "Config",
     "config_from_dict",
     "config_json_schema",
@@ -27,7 +30,7 @@ __all__ = [
     "with_strategies",
 ]
 
-LOCAL_PROVIDER = "local"
+LOCAL_PROVIDER = LOCAL
 """The provider of a callable that names none."""
 
 
@@ -36,7 +39,8 @@ class Config:
     """Targets and routes by name, prices by target's name, and where both were read from.
 
     `prices` holds only the targets whose price the config tells, in the order they are listed: of
-    several in force the last wins. `source` is the file's name, `<dict>` for a mapping.
+    several in force the last wins. `governance` says who may have which data, `audit` where it is written
+    down who had. `source` is the file's name, `<dict>` for a mapping.
     """
 
     targets: Mapping[str, Target]
@@ -44,6 +48,8 @@ class Config:
     prices: Mapping[str, tuple[DatedPrice, ...]]
     cassettes: Path | None = None
     source: str = ""
+    governance: Governance = field(default_factory=Governance)
+    audit: Audit | None = None
 
 
 Strategies = Mapping[str, Strategy]
@@ -107,6 +113,7 @@ def _config(source: Source, callables: Collection[str], strategies: Strategies) 
     section = validate(document, ConfigSection, complaints) if document else None
     if document and section:
         check_config(section, document, complaints, callables, strategies)
+        check_governance(section, document, complaints)
         _check_names(strategies, document.file, complaints)
     complaints.raise_if_any()
     # Without complaints there are both.
@@ -128,6 +135,8 @@ def _built(section: ConfigSection, document: Document) -> Config:
         },
         cassettes=None if section.cassettes is None else (document.folder or Path()) / section.cassettes,
         source=document.file,
+        governance=governance_of(section, targets),
+        audit=audit_of(section.audit, document.folder),
     )
 
 

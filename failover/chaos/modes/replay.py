@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 
@@ -126,7 +126,7 @@ class Replay:
 
         adapter = LitellmAdapter(WorldTransport(self._world, self._outcomes), ANY_CREDENTIAL, wall)
         router = Router(
-            self._config,
+            replace(self._config, governance=self._world.governance, audit=None),
             adapter=_TellingAdapter(adapter),
             clock=loop.time,
             wall=wall,
