@@ -17,6 +17,7 @@ from failover.chaos.workload_section import Workload
 from failover.chaos.world.latency import LatencyModel
 from failover.chaos.world.repertoire import Repertoire
 from failover.config import Config
+from failover.config.governing import is_label, unknown_class
 from failover.core.vocabulary import Route
 from failover.errors import CassetteError, Complaint, ConfigError
 from failover.shipped import shipped_folder
@@ -50,6 +51,11 @@ def meeting(scenario: Scenario, config: Config, mode: str) -> tuple[Routes, Work
     if plain:
         what = f"route {', '.join(plain)} calls plain functions, which cannot be drilled: no wire to play"
         raise ConfigError([scenario.complaint(("workload", "route"), what)])
+    unlabelled = [*_unknown_classes(scenario, config, workload)]
+    if unlabelled and scenario.when_untouched == "skip":
+        raise SkippedDrill(f"{config.source} has no such data: {unlabelled[0].what}")
+    if unlabelled:
+        raise ConfigError(unlabelled)
     idle = list(_idle(scenario, routes))
     if scenario.when_untouched == "skip" and idle and len(idle) == len(scenario.injections):
         raise SkippedDrill(f"nothing that happens in it touches {config.source}")
@@ -74,6 +80,14 @@ def require_noticed(scenario: Scenario, routes: Routes, verdict: Verdict) -> Ver
         hit = [t.name for t in routes.targets() if any(each.hits(t) for each in scenario.injections)]
         raise SkippedDrill(f"it hits only {', '.join(hit)}, and nobody asked: it would not have been noticed")
     return verdict
+
+
+def _unknown_classes(scenario: Scenario, config: Config, workload: Workload) -> Iterator[Complaint]:
+    told = scenario.trace.data_classes if scenario.trace else ()
+    for name in dict.fromkeys([*(part.data_class or "" for part in workload.parts()), *told]):
+        if not is_label(config.governance, name):
+            place = ("workload", "data_class")
+            yield scenario.complaint(place, f"{unknown_class(config.governance, name)} ({config.source})")
 
 
 def _is_played(route: Route) -> bool:

@@ -23,7 +23,7 @@ from failover.core.events import (
     WaitStarted,
 )
 from failover.core.failures import DISPOSITIONS
-from failover.core.vocabulary import AttemptCause
+from failover.core.vocabulary import AttemptCause, Reason
 
 FIRST = AttemptCause.FIRST
 
@@ -70,7 +70,8 @@ class _Exposure:
     """One injection. A fault is exercised when a target that it hits was asked while it was active.
 
     Nobody needs to ask a target for its price to matter: a strategy that ranks by price weighs it
-    in every decision, and a target that became too dear is rightly not asked any more.
+    in every decision, and a target that became too dear is rightly not asked any more. So is one whose terms
+    no longer let it have the data: a decision that passes it over for that has met the change.
     """
 
     def __init__(self, scenario: Scenario, routes: Routes, index: int) -> None:
@@ -79,8 +80,9 @@ class _Exposure:
         self.hits = frozenset(names)
         self._kind, self._selector = str(injection.kind), injection.selector
         self._is_fault = injection.is_fault
-        self._by_decision = not injection.is_fault and any(
-            route.strategy not in BLIND_TO_PRICES for route in routes.called
+        self.by_terms = injection.changes_terms
+        self._by_decision = self.by_terms or (
+            not injection.is_fault and any(route.strategy not in BLIND_TO_PRICES for route in routes.called)
         )
         self.attempts = self.decisions = 0
 
@@ -115,7 +117,8 @@ class CoverageTally:
     def call_started(self, event: CallStarted) -> None:
         """Who could be asked?"""
         for exposure in self._active:
-            if not exposure.hits.isdisjoint(event.order):
+            met = not exposure.hits.isdisjoint(event.order)
+            if met or (exposure.by_terms and _is_forbidden(exposure.hits, event)):
                 exposure.decisions += 1
 
     def attempt_started(self, event: AttemptStarted) -> None:
@@ -182,6 +185,10 @@ class CoverageTally:
             dict(self._sometimes),
             tuple(exposure.coverage() for exposure in self._exposures),
         )
+
+
+def _is_forbidden(names: frozenset[str], event: CallStarted) -> bool:
+    return any(name in names and reason is Reason.FORBIDDEN_BY_TERMS for name, reason in event.passed_over)
 
 
 def _count(counts: dict[str, int], key: str) -> None:

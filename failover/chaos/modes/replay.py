@@ -158,6 +158,10 @@ async def _made(router: Router, asked: Asked) -> None:
     if request.stream:
         arguments["stream"] = True
     operation = getattr(router, f"a{request.operation}")
+    if request.data_class:
+        arguments["data_class"] = request.data_class
+    if request.tags:
+        arguments["tags"] = sorted(request.tags)
     answer = await operation(asked.route, deadline_s=request.deadline_s, **arguments)
     if request.stream:
         async for _ in answer:
