@@ -1,9 +1,9 @@
 """Recorded workloads: when requests came, and what was known of each, read row by row from a file.
 
 A CSV file has a header line, a JSON Lines file (`.jsonl`) one object a line. `at_s` is required: seconds from
-the beginning, not decreasing. `tokens_in`, `tokens_out`, `route`, `tenant`, `data_class` and `tags` (separated
-by spaces) may stand beside it, or be left empty. A trace is checked whole before it is used, and read again
-while it is played: a long one takes no memory.
+the beginning, not decreasing. `tokens_in`, `tokens_out`, `route`, `tenant`, `data_class` and `tags` (set
+apart by spaces) may stand beside it, or be left empty. A trace is checked whole before it is used, and read
+again while it is played: a long one takes no memory.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ COMMANDS = {
     "search": "looks for the smallest fault schedule that breaks a config",
     "check": "validates a config and prints what each route can and cannot survive",
     "decide": "explains a decision: order, passed over and why, quote",
+    "audit": "shows which target saw which data, and verifies that the trail is as it was written",
     "cassettes": "lists the episodes of vcrpy cassettes and how the router sees each",
     "record": "records cassettes from real endpoints, scrubbed, with timing",
 }
