@@ -56,7 +56,7 @@ def meeting(scenario: Scenario, config: Config, mode: str) -> tuple[Routes, Work
         raise SkippedDrill(f"{config.source} has no such data: {unlabelled[0].what}")
     if unlabelled:
         raise ConfigError(unlabelled)
-    idle = list(_idle(scenario, routes))
+    idle = list(_idle(scenario, routes, governed=config.governance.is_on))
     if scenario.when_untouched == "skip" and idle and len(idle) == len(scenario.injections):
         raise SkippedDrill(f"nothing that happens in it touches {config.source}")
     if idle and scenario.when_untouched == "refuse":
@@ -108,11 +108,14 @@ def _require_playable(routes: Routes) -> None:
             raise SkippedDrill(f"{target.name}, {target.model}, cannot be replayed: {why}; simulate it")
 
 
-def _idle(scenario: Scenario, routes: Routes) -> Iterator[Complaint]:
+def _idle(scenario: Scenario, routes: Routes, *, governed: bool) -> Iterator[Complaint]:
     names = ", ".join(route.name for route in routes.called)
     for index, injection in enumerate(scenario.injections):
         if not touches(injection, routes):
             what = f"hits no target of route {names}: none lies in {injection.selector}"
+            yield scenario.complaint(("inject", index), what)
+        elif injection.changes_terms and not governed:
+            what = "changes terms, and the config asks nothing of any: it has no 'data_classes'"
             yield scenario.complaint(("inject", index), what)
 
 
