@@ -37,7 +37,7 @@ class Driver:
     `lock` is held while a call decides, since threads may share what was learned; `told` is called after
     each step, outside of the lock. `reading` holds the streams that are handed on, for all configs of a
     router: else the garbage collector, finding a dropped one in a cycle, would close its provider's
-    end at the same time as we do.
+    end at the same time as we do. `gate` is passed by every attempt before it is sent, and may raise.
     """
 
     def __init__(
@@ -47,10 +47,12 @@ class Driver:
         told: Callable[[], None],
         lock: RLock | None = None,
         reading: set[Run] | None = None,
+        gate: Callable[[Call, Send], None] | None = None,
     ) -> None:
         self.adapter_of = adapter_of
         self.now = clock
         self.reading: set[Run] = set() if reading is None else reading
+        self.gate = gate
         self._told = told
         self._lock = RLock() if lock is None else lock
 
@@ -95,6 +97,8 @@ class Run:
         for command in commands:
             match command:
                 case Send():
+                    if self.driver.gate is not None:
+                        self.driver.gate(self.call, command)
                     self.attempts[command.attempt] = self._attempt(command)
                 case Wake(at_s):
                     self._wake_at_s = at_s

@@ -39,6 +39,10 @@ class ConfigError(FailoverError):
         super().__init__("\n".join(str(complaint) for complaint in complaints))
 
 
+class AuditError(FailoverError):
+    """An attempt was not sent, since it could not be written down who would see its data."""
+
+
 class CassetteError(FailoverError):
     """A cassette cannot be read, or holds no answer for what was asked."""
 

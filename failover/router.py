@@ -10,16 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from failover import errands
 from failover.adapters.assigned import AssignedAdapters
 from failover.adapters.seam import Adapter
 from failover.attempts import Errand
+from failover.audit.gate import Gates
 from failover.config import Config, config_from_dict, load_config, with_strategies
+from failover.config.governing import is_label, unknown_class
 from failover.core import controls
 from failover.core.call import Call
 from failover.core.decide import Facts, decide
+from failover.core.governance import Newest, Oversight
 from failover.core.learned import Learned
 from failover.core.lifecycle import NO_CALENDAR, Calendar, Lifecycle
 from failover.core.prices import PriceBook
@@ -68,6 +71,8 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
     raises is logged the first time, and the author's order stands in its place.
     """
 
+    _auditing: ClassVar[type[Gates]] = Gates
+
     def __init__(  # noqa: PLR0913  # by keyword, and drills replace each
         self,
         config: Config,
@@ -95,6 +100,8 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
         self._ids = itertools.count(1)
         self._background: Background | None = None
         self._warmth = Warmth()
+        self._newest = Newest(config.governance)
+        self._gates = self._auditing(self._newest, self._epoch_s, clock)
         config = with_strategies(config, self._strategies)
         routes = with_watch(with_model_facts(config).routes)
         adapters = AssignedAdapters(config.targets.values(), self._callables, adapter)
@@ -179,6 +186,8 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
     ) -> None:
         """Put another config into force for the calls that begin from now on; those under way keep theirs.
 
+        One thing binds them too: they send nothing more to whom the new config forbids their data.
+
         What was learned stands for every target that stays the same. Functions handed over stay, unless
         others are handed over in their place: all `callables`, or all `strategies`, as to a new router.
         Raises `ConfigError`, and changes nothing then.
@@ -188,7 +197,8 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
         fresh = with_strategies(_read(config, callables, strategies), strategies)
         routes = with_watch(with_model_facts(fresh).routes)
         with self._lock:
-            # First: it may yet complain of a function that is not where the config says.
+            # First: they may yet complain, of a function that is not where the config says, or of a file.
+            self._gates.of(fresh.audit)
             adapters = AssignedAdapters(fresh.targets.values(), callables, self._in_force.adapters.models)
             learned = controls.successor(self._learned, routes.values(), self._clock())
             self._in_force = self._put(fresh, routes, learned, adapters, self._in_force.facts.calendar)
@@ -200,6 +210,7 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
         await self._unwatch()
         self._cool()
         await self._in_force.adapters.aclose()
+        self._gates.close()
         if self._background is not None:
             await asyncio.to_thread(self._background.stop)
 
@@ -211,6 +222,7 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
         background.submit(self._unwatch()).result()
         self._cool()
         background.submit(self._in_force.adapters.aclose()).result()
+        self._gates.close()
         background.stop()
 
     async def __aenter__(self) -> Self:
@@ -247,9 +259,12 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
         before: Calendar,
     ) -> InForce:
         prices = price_book(config) if self._prices is None else self._prices
-        driver = Driver(adapters.of, self._clock, self._deliver, self._lock, self._reading)
+        gate = self._gates.of(config.audit)
+        driver = Driver(adapters.of, self._clock, self._deliver, self._lock, self._reading, gate)
+        self._newest.put(config.governance)
         calendar = calendar_of(config, self._epoch_s, self._lifecycles, before.told)
-        facts = Facts(prices, self._epoch_s, put_into_force(calendar, learned))
+        oversight = Oversight(config.governance, self._newest)
+        facts = Facts(prices, self._epoch_s, put_into_force(calendar, learned), oversight)
         return InForce(config, routes, adapters, learned, facts, driver)
 
     def _read(self, config: Config | str | Path | Mapping[str, Any]) -> Config:
@@ -262,6 +277,9 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
         return force.driver, call
 
     def _request(self, errand: Errand, options: CallOptions) -> Request:
+        governance = self._in_force.config.governance
+        if options.data_class and not is_label(governance, options.data_class):
+            raise ValueError(unknown_class(governance, options.data_class))
         return request_of(next(self._ids), errand, options)
 
     def _sending(self) -> Background:

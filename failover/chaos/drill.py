@@ -26,11 +26,13 @@ from failover.chaos.subjects.named import NamedSubject
 from failover.chaos.workload import Shape, arrivals, expected
 from failover.chaos.workload_section import Workload
 from failover.chaos.world.chance import Chance
+from failover.chaos.world.governed import terms_told
 from failover.chaos.world.repertoire import Repertoire
 from failover.chaos.world.successes import Source
 from failover.chaos.world.world import World
 from failover.core.decide import Facts
-from failover.core.events import Event, InjectionEnded, InjectionStarted, PriceInForce
+from failover.core.events import Event, InjectionEnded, InjectionStarted, PriceInForce, TermsInForce
+from failover.core.governance import Oversight
 from failover.lifecycles import calendar_of
 from failover.price_map import price_book
 
@@ -67,6 +69,7 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
         price_book(loaded),
         scenario.start_epoch_s,
         latencies=latencies_of(scenario, routes, workload, repertoire),
+        governance=loaded.governance,
     )
     lifecycles = lifecycles_in(scenario, loaded)
     canaries = Canaries(loaded, routes, workload.for_s)
@@ -81,7 +84,8 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
                 driver = SubjectDrive(world, outcomes, routes, written.record, subject.making)
             elif mode == "simulate":
                 calendar = calendar_of(loaded, world.start_epoch_s, lifecycles)
-                facts = Facts(world.prices, world.start_epoch_s, calendar)
+                oversight = Oversight(world.governance)
+                facts = Facts(world.prices, world.start_epoch_s, calendar, oversight)
                 driver = Simulation(world, outcomes, loaded.routes.values(), facts, written.record, canaries)
             else:
                 driver = Replay(world, outcomes, loaded, written.record, lifecycles, canaries)
@@ -122,6 +126,9 @@ def _world_events(scenario: Scenario, routes: Routes, world: World) -> list[tupl
                 at_s = max(0.0, (price.valid_from_s or start_s) - start_s)
                 rates = price.input_nusd_per_mtok, price.output_nusd_per_mtok
                 timed.append((at_s, PriceInForce(at_s, target.name, *rates)))
+    names = [target.name for target in routes.targets()]
+    told = terms_told(world.governance, world.real_governance, names, start_s)
+    timed += [(event.at_s, event) for event in told]
     for index, injection in enumerate(scenario.injections):
         if not touches(injection, routes):
             continue  # nothing begins here, and nothing is over when it ends
@@ -132,7 +139,7 @@ def _world_events(scenario: Scenario, routes: Routes, world: World) -> list[tupl
     return [
         (at_s, event)
         for at_s, event in ordered
-        if at_s <= (charged_until_s if isinstance(event, PriceInForce) else until_s)
+        if at_s <= (charged_until_s if isinstance(event, PriceInForce | TermsInForce) else until_s)
     ]
 
 

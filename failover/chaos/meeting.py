@@ -17,6 +17,7 @@ from failover.chaos.workload_section import Workload
 from failover.chaos.world.latency import LatencyModel
 from failover.chaos.world.repertoire import Repertoire
 from failover.config import Config
+from failover.config.governing import is_label, unknown_class
 from failover.core.vocabulary import Route
 from failover.errors import CassetteError, Complaint, ConfigError
 from failover.shipped import shipped_folder
@@ -50,7 +51,12 @@ def meeting(scenario: Scenario, config: Config, mode: str) -> tuple[Routes, Work
     if plain:
         what = f"route {', '.join(plain)} calls plain functions, which cannot be drilled: no wire to play"
         raise ConfigError([scenario.complaint(("workload", "route"), what)])
-    idle = list(_idle(scenario, routes))
+    unlabelled = [*_unknown_classes(scenario, config, workload)]
+    if unlabelled and scenario.when_untouched == "skip":
+        raise SkippedDrill(f"{config.source} has no such data: {unlabelled[0].what}")
+    if unlabelled:
+        raise ConfigError(unlabelled)
+    idle = list(_idle(scenario, routes, governed=config.governance.is_on))
     if scenario.when_untouched == "skip" and idle and len(idle) == len(scenario.injections):
         raise SkippedDrill(f"nothing that happens in it touches {config.source}")
     if idle and scenario.when_untouched == "refuse":
@@ -76,6 +82,14 @@ def require_noticed(scenario: Scenario, routes: Routes, verdict: Verdict) -> Ver
     return verdict
 
 
+def _unknown_classes(scenario: Scenario, config: Config, workload: Workload) -> Iterator[Complaint]:
+    told = scenario.trace.data_classes if scenario.trace else ()
+    for name in dict.fromkeys([*(part.data_class or "" for part in workload.parts()), *told]):
+        if not is_label(config.governance, name):
+            place = ("workload", "data_class")
+            yield scenario.complaint(place, f"{unknown_class(config.governance, name)} ({config.source})")
+
+
 def _is_played(route: Route) -> bool:
     """Plain functions are called as they are: there is no wire to play."""
     return not any(target.callable for target in route.targets())
@@ -94,11 +108,14 @@ def _require_playable(routes: Routes) -> None:
             raise SkippedDrill(f"{target.name}, {target.model}, cannot be replayed: {why}; simulate it")
 
 
-def _idle(scenario: Scenario, routes: Routes) -> Iterator[Complaint]:
+def _idle(scenario: Scenario, routes: Routes, *, governed: bool) -> Iterator[Complaint]:
     names = ", ".join(route.name for route in routes.called)
     for index, injection in enumerate(scenario.injections):
         if not touches(injection, routes):
             what = f"hits no target of route {names}: none lies in {injection.selector}"
+            yield scenario.complaint(("inject", index), what)
+        elif injection.changes_terms and not governed:
+            what = "changes terms, and the config asks nothing of any: it has no 'data_classes'"
             yield scenario.complaint(("inject", index), what)
 
 

@@ -52,6 +52,7 @@ class Expectations(Section):
     first_token_p95_max_s: float | None = Field(default=None, gt=0.0)
     cost_per_1k_max_usd: float | None = Field(default=None, ge=0.0)
     amplification_max: float | None = Field(default=None, ge=1.0)
+    unwitting_max: int | None = Field(default=None, ge=0)
     detected_within_s: float | None = Field(default=None, gt=0.0)
     recovered_within_s: float | None = Field(default=None, gt=0.0)
     goodput_recovered_within_s: float | None = Field(default=None, gt=0.0)

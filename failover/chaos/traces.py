@@ -1,9 +1,9 @@
 """Recorded workloads: when requests came, and what was known of each, read row by row from a file.
 
 A CSV file has a header line, a JSON Lines file (`.jsonl`) one object a line. `at_s` is required: seconds from
-the beginning, not decreasing. `tokens_in`, `tokens_out`, `route` and `tenant` may stand
-beside it, or be left empty. A trace is checked whole before it is used, and read again while it
-is played: a long one takes no memory.
+the beginning, not decreasing. `tokens_in`, `tokens_out`, `route`, `tenant`, `data_class` and `tags` (set
+apart by spaces) may stand beside it, or be left empty. A trace is checked whole before it is used, and read
+again while it is played: a long one takes no memory.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SECONDS_MAX = 1e9
 TOKENS_MAX = 10_000_000
 TEXT_CHARACTERS_MAX = 200
 NUMBERS = ("tokens_in", "tokens_out")
-TEXTS = ("route", "tenant")
+TEXTS = ("route", "tenant", "data_class", "tags")
 ROUTES_MAX = 1_000
 COLUMNS = ("at_s", *NUMBERS, *TEXTS)
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
@@ -43,13 +43,16 @@ class TraceRow:
     tokens_out: int | None = None
     route: str | None = None
     tenant: str | None = None
+    data_class: str | None = None
+    tags: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedTrace:
     """A trace that was found in order: `requests` of them, the first and the last at these seconds.
 
-    Times are the file's own, before any `speed`. `routes` are those that rows name, in order.
+    Times are the file's own, before any `speed`. `routes` and `data_classes` are those that rows name, in
+    order.
     """
 
     path: Path
@@ -57,6 +60,7 @@ class RecordedTrace:
     first_s: float
     last_s: float
     routes: tuple[str, ...] = ()
+    data_classes: tuple[str, ...] = ()
 
     def rows(self, for_s: float, speed: float = 1.0) -> Iterator[TraceRow]:
         """The rows that arrive before `for_s` when time runs `speed` times as fast, at those times.
@@ -82,16 +86,19 @@ def load_trace(path: Path) -> RecordedTrace:
 
     requests, first_s, last_s = 0, 0.0, 0.0
     routes: dict[str, None] = {}
+    classes: dict[str, None] = {}
     for row in _checked(path, complain):
         first_s = first_s if requests else row.at_s
         last_s = row.at_s
         requests += 1
         if row.route is not None and len(routes) < ROUTES_MAX:
             routes[row.route] = None
+        if row.data_class is not None and len(classes) < ROUTES_MAX:
+            classes[row.data_class] = None
     if not requests and not complaints.found():
         complaints.add_line(str(path), 0, "holds no request: a row is `at_s` and what else is known of it")
     complaints.raise_if_any()
-    return RecordedTrace(path, requests, first_s, last_s, tuple(routes))
+    return RecordedTrace(path, requests, first_s, last_s, tuple(routes), tuple(classes))
 
 
 Complain = Callable[[int, str], None]

@@ -100,25 +100,37 @@ class _Kind:
     def __init__(self, part: Part) -> None:
         self.share = part.share
         self._part = part
-        self._known: dict[tuple[int | None, int | None], tuple[Shape, tuple[Any, ...]]] = {}
+        self._shapes: dict[tuple[int | None, int | None], Shape] = {}
+        self._known: dict[tuple[int | str | None, ...], tuple[Shape, tuple[Any, ...]]] = {}
 
     def asked(self, number: int, row: TraceRow, chance: Chance) -> Asked:
         part = self._part
         tokens_in = _drawn("in", part.tokens_in, row.tokens_in, chance, number)
         tokens_out = _drawn("out", part.tokens_out, row.tokens_out, chance, number)
-        known = self._known.get((tokens_in, tokens_out))
+        told = tokens_in, tokens_out, row.data_class, row.tags
+        known = self._known.get(told)
         if known is None:
-            known = self._known[tokens_in, tokens_out] = self._made(tokens_in, tokens_out)
+            known = self._known[told] = self._made(*told)
         shape, facts = known
         tenant = row.tenant or ""
         if part.tenants and not tenant:
             tenant = str(int(chance.uniform("tenant", number) * part.tenants) + 1)
         return Asked(Request(str(number), *facts), row.route or part.route or "", shape, tenant)
 
-    def _made(self, tokens_in: int | None, tokens_out: int | None) -> tuple[Shape, tuple[Any, ...]]:
+    def _made(
+        self, tokens_in: int | None, tokens_out: int | None, data_class: str | None, tags: str | None
+    ) -> tuple[Shape, tuple[Any, ...]]:
         part = self._part
-        shape = Shape(part.operation, tokens_in, tokens_out)
-        one = request_of(0, shape.errand(), CallOptions(part.deadline_s, part.stream))
+        # Of one size, requests share their shape whatever their class.
+        fresh = Shape(part.operation, tokens_in, tokens_out)
+        shape = self._shapes.setdefault((tokens_in, tokens_out), fresh)
+        options = CallOptions(
+            part.deadline_s,
+            part.stream,
+            data_class=data_class or part.data_class or "",
+            tags=frozenset(part.tags if tags is None else tags.split()),
+        )
+        one = request_of(0, shape.errand(), options)
         # All but its id: `replace` would cost more than the rest of a request.
         return shape, tuple(getattr(one, field.name) for field in fields(one) if field.name != "id")
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "check": "validates a config and prints what each route can and cannot survive",
     "decide": "explains a decision: order, passed over and why, quote",
     "cost": "simulates what a month costs, and what may make it dearer",
+    "audit": "shows which target saw which data, and verifies that the trail is as it was written",
     "cassettes": "lists the episodes of vcrpy cassettes and how the router sees each",
     "record": "records cassettes from real endpoints, scrubbed, with timing",
 }

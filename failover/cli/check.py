@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +22,14 @@ from failover.cli.check_lifecycle import (
 )
 from failover.cli.check_lifecycle import HEADINGS as ENDS
 from failover.cli.exits import DEVIATED, HOLDS, run
+from failover.cli.governed import complaints, may_serve, notes
+from failover.cli.tables import show
 from failover.core.policy import Policy
 from failover.core.vocabulary import FaultDomain, Route
 
 if TYPE_CHECKING:
     from failover.config import Config
     from failover.outlook import Outlook
-
-Rows = Sequence[Sequence[str]]
 
 
 @click.command(name="check")
@@ -51,8 +49,9 @@ def command(
 ) -> None:
     """Validate CONFIG and print what each route can and cannot survive, and which models end when.
 
-    Exit code: 0 when every route survives the loss of any single provider and has a live target left,
-    1 when one does not, 2 when CONFIG is invalid.
+    Exit code: 0 when every route survives the loss of any single provider, has a live target left, and
+    somebody may serve each data class on it; 1 when that does not hold, or a legal review is too old; 2 when
+    CONFIG is invalid.
     """
     if until is not None and days is not None:
         raise click.UsageError("--until and --days both say how far ahead to look: give one")
@@ -75,6 +74,7 @@ def _check(path: Path, as_of_s: float, until_s: float, json_file: str | None) ->
             return written or (HOLDS if ahead.holds and _survives_all(config) else DEVIATED)
     fragile = [route.name for route in config.routes.values() if not _report_route(route)]
     _report_ends(ahead)
+    ungoverned = _report_governance(config, as_of_s)
     for note in _notes(config):
         click.echo(f"note: {note}")
     lifeless = [route.route for route in ahead.routes if route.nobody_from_s is not None]
@@ -86,7 +86,22 @@ def _check(path: Path, as_of_s: float, until_s: float, json_file: str | None) ->
     if lifeless:
         return DEVIATED
     click.echo("every route survives the loss of any single provider")
-    return HOLDS
+    return DEVIATED if ungoverned else HOLDS
+
+
+def _report_governance(config: Config, as_of_s: float) -> bool:
+    """Print who may serve which data on which route, and what is wrong with that; whether anything is."""
+    for route in config.routes.values():
+        rows = list(may_serve(config, route, as_of_s))
+        if rows:
+            show(f"data on route {route.name}", ("class", "target", "may have it", "why, until when"), rows)
+            click.echo()
+    for note in notes(config, as_of_s):
+        click.echo(f"note: {note}")
+    wrong = list(complaints(config, as_of_s))
+    for each in wrong:
+        click.echo(f"NOT GOVERNED: {each}")
+    return bool(wrong)
 
 
 def _survives_all(config: Config) -> bool:
@@ -100,7 +115,7 @@ def _report_ends(ahead: Outlook) -> None:
     rows = target_rows(ahead)
     if rows:
         title = f"ends of models as of {day(ahead.as_of_s)}, until {day(ahead.until_s)}"
-        _show(title, ENDS, rows)
+        show(title, ENDS, rows)
     for line in lines(ahead):
         click.echo(line)
     if rows:
@@ -112,13 +127,13 @@ def _report_route(route: Route) -> bool:
     from failover.config.losses import single_losses, unnamed_domains
 
     losses = single_losses(route)
-    _show(
+    show(
         f"route {route.name}, strategy {route.strategy}",
         ("tier", "target", "provider", "region", "model or callable"),
         list(_chain_rows(route)),
     )
-    _show(f"policy of {route.name}", ("key", "value", ""), list(_policy_rows(route.policy)))
-    _show(
+    show(f"policy of {route.name}", ("key", "value", ""), list(_policy_rows(route.policy)))
+    show(
         f"single losses of {route.name}",
         ("loss of", "name", "survives", "targets left"),
         [
@@ -186,32 +201,3 @@ def _notes(config: Config) -> Iterator[str]:
         yield f"one attempt in a call, so that no call falls back: {', '.join(hasty)}"
     if config.cassettes is not None and not config.cassettes.is_dir():
         yield f"the folder of cassettes does not exist: {config.cassettes}"
-
-
-def _show(title: str, headings: Sequence[str], rows: Rows) -> None:
-    """A table: drawn where people look, plain lines elsewhere."""
-    if sys.stdout.isatty() and find_spec("rich"):
-        _draw(title, headings, rows)
-        return
-    click.echo(title)
-    for line in _aligned(headings, rows):
-        click.echo(f"  {line}")
-
-
-def _draw(title: str, headings: Sequence[str], rows: Rows) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=Text(title), title_justify="left")
-    for heading in headings:
-        table.add_column(heading)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row), style="red" if "NO" in row else None)
-    Console().print(table)
-
-
-def _aligned(headings: Sequence[str], rows: Rows) -> Iterable[str]:
-    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
-    for row in (headings, *rows):
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

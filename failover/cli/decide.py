@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from failover.cli.exits import HOLDS, run
+from failover.cli.governed import date_of
 from failover.core.capabilities import Capability, Needs
+from failover.core.vocabulary import Reason, Request
 
 if TYPE_CHECKING:
     from failover.config import Config
-    from failover.core.vocabulary import Decision, Request, Route
+    from failover.core.vocabulary import Decision, Route
 
 TOKENS_IN, TOKENS_OUT = 1000, 256
+NAMELESS = "no data class is named: only who may have data of every class is asked"
 
 
 @click.command(name="decide")
@@ -34,16 +37,28 @@ TOKENS_IN, TOKENS_OUT = 1000, 256
 @click.option("--parameter", "parameters", multiple=True, help="A parameter that the request sets; the same.")
 @click.option("--stream", is_flag=True, help="A streamed request: ranked by its first token.")
 @click.option(
-    "--as-of", type=click.DateTime(("%Y-%m-%d",)), help="Prices as of this date, UTC (default: now)."
+    "--as-of",
+    type=click.DateTime(("%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ")),
+    help="Prices and terms as of then, UTC (default: now).",
 )
+@click.option("--data-class", default="", help="The class of the request's data (default: the route's).")
 def command(
-    config: Path, route: str, *, tokens_out: int, stream: bool, as_of: dt.datetime | None, **asked: Any
+    config: Path,
+    route: str,
+    *,
+    tokens_out: int,
+    stream: bool,
+    as_of: dt.datetime | None,
+    data_class: str,
+    **asked: Any,
 ) -> None:
     """Explain the decision that a fresh router with CONFIG would make for a request on ROUTE.
 
     Nothing is sent. A running router also knows breakers, cooldowns and latencies: ask its `decide`.
     """
-    run(lambda: _decide(config, route, _needs(**asked), tokens_out, stream=stream, as_of=as_of))
+    needs = _needs(**asked)
+    request = Request("decide", needs.tokens_in, tokens_out, stream, needs=needs, data_class=data_class)
+    run(lambda: _decide(config, route, request, as_of))
 
 
 def _needs(
@@ -52,12 +67,10 @@ def _needs(
     return Needs(frozenset(map(Capability, needed)), frozenset(parameters), tokens_in, max_tokens or 0)
 
 
-def _decide(
-    path: Path, name: str, needs: Needs, tokens_out: int, *, stream: bool, as_of: dt.datetime | None
-) -> int:
+def _decide(path: Path, name: str, request: Request, as_of: dt.datetime | None) -> int:
     # pydantic loads here, so that `failover --help` stays quick.
     from failover.config import load_config
-    from failover.core.vocabulary import Request
+    from failover.config.governing import is_label, unknown_class
     from failover.errors import Complaint, ConfigError
     from failover.known_models import with_model_facts
 
@@ -66,7 +79,9 @@ def _decide(
     if route is None:
         known = ", ".join(sorted(config.routes))
         raise ConfigError([Complaint(str(path), 0, f"route {name!r}", f"no such route; known: {known}")])
-    request = Request("decide", needs.tokens_in, tokens_out, stream=stream, needs=needs)
+    if not is_label(config.governance, request.data_class):
+        what = unknown_class(config.governance, request.data_class)
+        raise ConfigError([Complaint(str(path), 0, "--data-class", what)])
     moment = dt.datetime.now(dt.UTC) if as_of is None else as_of.replace(tzinfo=dt.UTC)
     _explain(config, route, request, moment)
     return HOLDS
@@ -74,28 +89,39 @@ def _decide(
 
 def _explain(config: Config, route: Route, request: Request, moment: dt.datetime) -> None:
     from failover.core.decide import Facts, decide
+    from failover.core.governance import Oversight
     from failover.core.learned import Learned
     from failover.core.vocabulary import Usage
+    from failover.lifecycles import calendar_of, put_into_force
     from failover.price_map import price_book
 
     prices = price_book(config)
-    facts = Facts(prices, moment.timestamp())
-    decision = decide(route, request, Learned([route]), facts, 0.0, lambda: 0.5)
+    learned, epoch_s = Learned(config.routes.values()), moment.timestamp()
+    calendar = put_into_force(calendar_of(config, epoch_s), learned)
+    facts = Facts(prices, epoch_s, calendar, Oversight(config.governance))
+    decision = decide(route, request, learned, facts, 0.0, lambda: 0.5)
     click.echo(
         f"route {route.name}, strategy {route.strategy}, {request.tokens_in} tokens in, "
         f"{request.tokens_out} expected out, prices as of {moment:%Y-%m-%d %H:%M} UTC"
     )
+    if config.governance.is_on:
+        named = f"data class {decision.data_class}" if decision.data_class else NAMELESS
+        click.echo(f"  {named}, terms as of the same")
     expected = Usage(request.tokens_in, request.tokens_out or 0)
     for place, target in enumerate(decision.order, start=1):
         quote = prices.quote_nusd(target.name, expected, moment.timestamp())
         price = "price unknown" if quote is None else f"quote ${quote / 1e9:.6f}"
         click.echo(f"  {place}. {target.name:<16} {target.model or target.callable:<40} {price}")
-    _passed_over(decision)
+    _passed_over(decision, moment)
 
 
-def _passed_over(decision: Decision) -> None:
+def _passed_over(decision: Decision, moment: dt.datetime) -> None:
     for each in decision.passed_over:
-        click.echo(f"  passed over: {each.target.name}: {each.reason}")
+        why = f" ({each.detail})" if each.detail else ""
+        why += f", successor {each.successor}" if each.successor else ""
+        free = each.reason is Reason.FORBIDDEN_BY_TERMS and each.until_s is not None
+        until = f", until {date_of(moment.timestamp() + (each.until_s or 0.0))}" if free else ""
+        click.echo(f"  passed over: {each.target.name}: {each.reason}{why}{until}")
     click.echo(
         "a fresh router: no breaker is open, nobody is cooling down or stands back, no latency is known yet"
     )

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from failover.config.checks import check_config, strategy_complaint
+from failover.config.governing import LOCAL, Audit, audit_of, check_governance, governance_of
 from failover.config.json_schema import config_json_schema
 from failover.config.lifecycle_rules import LifecycleRules, lifecycle_rules
 from failover.config.policy_schema import PolicySection
 from failover.config.schema import ConfigSection, Price, Provider, RouteSection, TargetSection
 from failover.core.capabilities import Capabilities, Capability
+from failover.core.governance import Governance
 from failover.core.policy import BackoffPolicy, BreakerPolicy, HedgePolicy, Policy, RetryBudgetPolicy
 from failover.core.prices import DatedPrice
 from failover.core.strategies import STRATEGIES, CustomStrategy, Strategy
@@ -21,6 +23,7 @@ from failover.documents import Complaints, Document, Source, load_document, show
 
 __all__ = [
     "LOCAL_PROVIDER",
+    "Audit",
     "Config",
     "config_from_dict",
     "config_json_schema",
@@ -28,7 +31,7 @@ __all__ = [
     "with_strategies",
 ]
 
-LOCAL_PROVIDER = "local"
+LOCAL_PROVIDER = LOCAL
 """The provider of a callable that names none."""
 
 
@@ -37,8 +40,9 @@ class Config:
     """Targets and routes by name, prices by target's name, and where both were read from.
 
     `prices` holds only the targets whose price the config tells, in the order they are listed: of
-    several in force the last wins. `source` is the file's name, `<dict>` for a mapping. `lifecycle` is what
-    it says of the end of models.
+    several in force the last wins. `governance` says who may have which data, `audit` where it is written
+    down who had, `lifecycle` what it says of the end of models. `source` is the file's name, `<dict>` for a
+    mapping.
     """
 
     targets: Mapping[str, Target]
@@ -47,6 +51,8 @@ class Config:
     cassettes: Path | None = None
     source: str = ""
     lifecycle: LifecycleRules = field(default_factory=LifecycleRules)
+    governance: Governance = field(default_factory=Governance)
+    audit: Audit | None = None
 
 
 Strategies = Mapping[str, Strategy]
@@ -111,6 +117,7 @@ def _config(source: Source, callables: Collection[str], strategies: Strategies) 
     lifecycle = LifecycleRules()
     if document and section:
         check_config(section, document, complaints, callables, strategies)
+        check_governance(section, document, complaints)
         _check_names(strategies, document.file, complaints)
         lifecycle = lifecycle_rules(section, document, complaints)
     complaints.raise_if_any()
@@ -134,6 +141,8 @@ def _built(section: ConfigSection, document: Document) -> Config:
         },
         cassettes=None if section.cassettes is None else (document.folder or Path()) / section.cassettes,
         source=document.file,
+        governance=governance_of(section, targets),
+        audit=audit_of(section.audit, document.folder),
     )
 
 

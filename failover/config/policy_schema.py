@@ -21,9 +21,7 @@ from failover.documents import Section
 DEFAULTS = Policy()
 """The only place defaults come from."""
 
-GOVERNANCE = frozenset(
-    {"terms", "data_classes", "data_class", "budgets", "budget", "lifecycle", "residency", "tags"}
-)
+GOVERNANCE = frozenset({"budgets", "budget", "lifecycle", "tags"})
 """Keys that nothing obeys yet: refused wherever they are written, since a safety key must not be ignored."""
 
 

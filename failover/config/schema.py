@@ -7,8 +7,10 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Discriminator, Field, PlainValidator, Tag, WithJsonSchema
 
+from failover.config.audit_section import AuditSection
 from failover.config.lifecycle_section import KeepWarmSection, LifecycleRulesSection, LifecycleSection
 from failover.config.policy_schema import GOVERNANCE, PolicySection
+from failover.config.terms_section import DataClass, Organisation, TermsOrDated
 from failover.config.values import (
     Address,
     CallableName,
@@ -25,7 +27,15 @@ from failover.core.vocabulary import StrategyFunction, Target
 from failover.documents import Section, shown
 
 _CREDENTIAL_HINT = "name the variable that holds it instead: 'credential: env:NAME'"
-_KEY_HINTS = MappingProxyType(dict.fromkeys(("api_key", "key", "token", "secret"), _CREDENTIAL_HINT))
+_KEY_HINTS = MappingProxyType(
+    {
+        **dict.fromkeys(("api_key", "key", "token", "secret"), _CREDENTIAL_HINT),
+        **dict.fromkeys(
+            ("residency", "retention_days", "trains_on_data", "dpa"),
+            "it is a key of 'terms': 'terms: {dpa: true}'",
+        ),
+    }
+)
 
 
 class Provider(Section):
@@ -39,6 +49,7 @@ class Provider(Section):
     cloud: Text | None = Field(default=None, description="The cloud it runs in.")
     region: Text | None = None
     api_base: Address | None = None
+    terms: TermsOrDated | None = Field(default=None, description="What it may do with data.")
 
 
 class TargetLimits(Section):
@@ -138,6 +149,7 @@ class TargetSection(Section):
     successor: Name | None = Field(
         default=None, description="The target of its chains that takes its place when its model ends."
     )
+    terms: TermsOrDated | None = Field(default=None, description="What differs from its provider's.")
 
 
 def _chain_branch(value: Any) -> str:
@@ -175,6 +187,7 @@ class RouteSection(Section):
 
     chain: Chain = Field(description="Targets in order: one tier, or a list of tiers.")
     strategy: Strategy = Field(default="priority", description="How targets of one tier are ranked.")
+    data_class: Name | None = Field(default=None, description="Of requests that name none.")
     policy: PolicySection = PolicySection()
 
 
@@ -186,6 +199,15 @@ class ConfigSection(Section):
     providers: dict[Name, Provider] = Field(default_factory=dict)
     targets: Annotated[dict[Name, TargetSection], Field(min_length=1)]
     routes: Annotated[dict[Name, RouteSection], Field(min_length=1)]
+    data_classes: dict[Name, DataClass] = Field(
+        default_factory=dict, description="What requests may hold, and what each such class requires."
+    )
+    default_data_class: Name | None = Field(
+        default=None,
+        description="Of requests that name none, on routes that name none; left out: they may be of any.",
+    )
+    organisation: Organisation | None = Field(default=None, description="What you are: some bar some.")
+    audit: AuditSection | None = Field(default=None, description="Which target saw which data.")
     cassettes: Folder | None = Field(
         default=None, description="Folder of cassettes, from the config's own folder."
     )

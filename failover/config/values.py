@@ -127,6 +127,7 @@ Name = _text(_NAME, "a name of letters, digits, '.', '_' and '-'")
 Text = _text(r"\S([^\x00-\x1f]{0,198}\S)?", "text on one line, without spaces around it")
 CallableName = _text(_FUNCTION, "'package.module:function', or the name of a function handed over in Python")
 Folder = _text(r"[^\x00-\x1f]{1,1000}", "the path of a folder")
+File = _text(r"[^\x00-\x1f]{1,1000}", "the path of a file")
 
 Seconds = Annotated[float, Field(strict=True, gt=0, le=_DAY_S)]
 WaitSeconds = Annotated[float, Field(strict=True, ge=0, le=_DAY_S)]

@@ -5,14 +5,15 @@ from __future__ import annotations
 from failover.core import evidence
 from failover.core.backoff import Wait
 from failover.core.candidates import Pick
-from failover.core.decide import Facts
+from failover.core.decide import Facts, forbidden
 from failover.core.failures import Failure, FailureKind
 from failover.core.headroom import Headroom
 from failover.core.learned import Learned
 from failover.core.limits import Load
 from failover.core.logbook import Attempt, Logbook
 from failover.core.messages import Cancel, Command
-from failover.core.vocabulary import AttemptCause, Operation, Outcome, Request, Usage
+from failover.core.vocabulary import AttemptCause, Operation, Outcome, Request, Target, Usage
+from failover.errors import LocalError
 
 _FREE_UNTOLD = (Operation.COMPLETION, Operation.CALL)
 """Whose answer costs nothing as far as no usage is told. The others bill by picture, second or search."""
@@ -35,11 +36,28 @@ class Attempts:
         self.sent = 0
 
     def open(self, pick: Pick, now: float, load: Load | None) -> Attempt:
-        """One more, with a permit of its target's breaker; `load` is what it sends."""
+        """One more, with a permit of its target's breaker; `load` is what it sends.
+
+        Whoever chose the target has asked governance; what is sent cannot be taken back, so it is asked here
+        too. Raises `LocalError` where it forbids this.
+        """
+        oversight = self._facts.oversight
+        if oversight.newest.is_on or self._request.data_class:
+            self._require_allowed(pick.state.target, now)
         permit = self._learned.acquire(pick.state, now, load)
         self.sent += 1
         attempt = self.running[self.sent] = Attempt(self.sent, pick.state, permit, pick.cause, now)
         return attempt
+
+    def _require_allowed(self, target: Target, now: float) -> None:
+        bar = forbidden(target, self._request, self._learned.routes[self._route], self._facts, now)
+        if bar is not None:
+            what = (
+                f"was about to be sent what it may not have ({bar.detail}): nothing was sent; this is our bug"
+            )
+            raise LocalError(
+                f"route {self._route!r}: {target.name} {what}", route=self._route, passed_over=(bar,)
+            )
 
     def told(self, attempt: Attempt, headroom: Headroom | None, now: float) -> None:
         """What its answer's headers say is left of the quotas, where they do."""

@@ -111,8 +111,8 @@ class Call:
         counting, load = self._learned.counting, None
         if counting.is_on:
             load = counting.load_of(self.request, self._learned.tokens_out[self.route.name].value)
-        facts = (self.route, decision, self._learned, self._deadline_s, self._rng)
-        self._candidates = Candidates(*facts, stream=self._live, load=load)
+        told = (self.route, self.request, self._facts, decision, self._learned, self._deadline_s, self._rng)
+        self._candidates = Candidates(*told, stream=self._live, load=load)
         self._logbook.call_started(decision, self._deadline_s, now)
         return self._advance(now)
 

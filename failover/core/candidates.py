@@ -10,7 +10,9 @@ from failover.core.asked import Asked
 from failover.core.backoff import FullJitter, Rng, backoff_within_s
 from failover.core.breaker import CLOSED
 from failover.core.budget import RetryBudget
-from failover.core.failures import Failure, NextTarget, SameTarget, StayAway
+from failover.core.decide import Facts, forbidden
+from failover.core.failures import Failure, SameTarget, StayAway
+from failover.core.floors import Floors
 from failover.core.learned import Learned
 from failover.core.lifecycle import Ending
 from failover.core.limits import Limiter, Load
@@ -18,7 +20,7 @@ from failover.core.policy import LastResort
 from failover.core.quick import quick
 from failover.core.substitution import BARRING
 from failover.core.target_state import TargetState
-from failover.core.vocabulary import AttemptCause, Decision, PassedOver, Reason, Route, Target
+from failover.core.vocabulary import AttemptCause, Decision, PassedOver, Reason, Request, Route, Target
 
 PROBE_POLL_S = 0.25
 """How often a call that has nobody else left looks whether a running probe has ended."""
@@ -41,13 +43,6 @@ class WaitUntil:
     at_s: float
 
 
-_SIZES: dict[NextTarget, Callable[[Target], int | None]] = {
-    NextTarget.LARGER_WINDOW: lambda target: target.context_window_tokens,
-    NextTarget.LARGER_LIMIT: lambda target: target.tokens_per_minute,
-}
-"""What a target must have more of than the one that refused."""
-
-
 _FIRST = (AttemptCause.FIRST, AttemptCause.KEEP_WARM)
 
 
@@ -58,11 +53,13 @@ class Candidates:
         "_asked",
         "_budget",
         "_deadline_s",
+        "_facts",
         "_fallback_was_free",
         "_floors",
         "_learned",
         "_next",
         "_order",
+        "_request",
         "_route",
         "_stream",
         "_wait",
@@ -72,9 +69,11 @@ class Candidates:
         "waits_for",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # all that one call differs by from another
         self,
         route: Route,
+        request: Request,
+        facts: Facts,
         decision: Decision,
         learned: Learned,
         deadline_s: float,
@@ -84,6 +83,8 @@ class Candidates:
         load: Load | None = None,
     ) -> None:
         self._route = route
+        self._request = request
+        self._facts = facts
         self._stream = stream
         self.load = load
         self.waits_for: Limiter | None = None
@@ -93,7 +94,7 @@ class Candidates:
         self._budget: RetryBudget = learned.budgets[route.name]
         self._wait = FullJitter(route.policy.backoff, rng)
         self._asked: dict[str, Asked] = {}
-        self._floors: dict[NextTarget, int | None] = {}
+        self._floors = Floors()
         self._next = 0
         self._fallback_was_free = False
         self.passed_over = list(decision.passed_over)
@@ -140,7 +141,7 @@ class Candidates:
     def others_left(self, now: float) -> bool:
         """Whether somebody in the order has not been asked yet and may be."""
         for target in self._order[self._next :]:
-            if self._learned.states[target.name].eligible(now, self.load) and not self._is_too_small(target):
+            if self._may_be_asked(self._learned.states[target.name], now):
                 return True
         return False
 
@@ -149,8 +150,8 @@ class Candidates:
         return any(
             state.target.name not in self._asked
             and not state.is_retired(now)
-            and not self._is_too_small(state.target)
-            for state in self._able()
+            and not self._floors.is_too_small(state.target)
+            for state in self._able(now)
         )
 
     def note(self, target: Target, failure: Failure, now: float) -> None:
@@ -161,8 +162,7 @@ class Candidates:
             self._bring_forward(self._learned.states[target.name].ending)
         if failure.retry_after_s is not None:
             self.returns_s.append(now + failure.retry_after_s)
-        if disposition.next_target in _SIZES:
-            self._floors[disposition.next_target] = _SIZES[disposition.next_target](target)
+        self._floors.refused_by(target, disposition.next_target)
         if asked.asks > 1 or not failure.may_retry or disposition.same_target is SameTarget.NEVER:
             asked.retry_at_s = inf
         elif disposition.same_target is SameTarget.ONCE_AT_ONCE:
@@ -190,11 +190,11 @@ class Candidates:
             self.waits_for.leave(self.load)
         self.waits_for = None
 
-    def _able(self) -> list[TargetState]:
-        """All of the route's who can do the job, in the author's order; seldom asked for."""
+    def _able(self, now: float) -> list[TargetState]:
+        """All of the route's who can do the job, and may, in the author's order; seldom asked for."""
         barred = {each.target.name for each in self.passed_over if each.reason in BARRING}
-        names = [target.name for target in self._route.targets() if target.name not in barred]
-        return [self._learned.states[name] for name in names]
+        able = [target for target in self._route.targets() if target.name not in barred]
+        return [self._learned.states[each.name] for each in able if self._forbidden(each, now) is None]
 
     def may_start_over(self, target: Target, failure: Failure, now: float) -> bool:
         """Whether `target`, who was to go on with a text, refused perhaps just that."""
@@ -214,23 +214,28 @@ class Candidates:
                 asked.at_once = False
                 state = self._learned.states[name]
                 may = state.eligible(now, self.load) and not self._is_too_slow(state, now)
-                if may and self._budget.try_withdraw(now):
+                if may and self._forbidden(state.target, now) is None and self._budget.try_withdraw(now):
                     return self._picked(state, AttemptCause.RETRY)
         return None
 
+    def _forbidden(self, target: Target, now: float) -> PassedOver | None:
+        if self._facts.oversight.newest.is_on or self._request.data_class:
+            return forbidden(target, self._request, self._route, self._facts, now)
+        return None
+
+    def _may_be_asked(self, state: TargetState, now: float) -> bool:
+        may = state.eligible(now, self.load) and not self._floors.is_too_small(state.target)
+        return may and self._forbidden(state.target, now) is None
+
     def _objection(self, state: TargetState, now: float) -> PassedOver | None:
+        barred = self._forbidden(state.target, now)
+        if barred is not None:
+            return barred
         if not state.eligible(now, self.load):
             return state.passed_over(now, self.load)
-        if self._is_too_small(state.target):
+        if self._floors.is_too_small(state.target):
             return PassedOver(state.target, Reason.WINDOW_TOO_SMALL)
         return PassedOver(state.target, Reason.TOO_SLOW) if self._is_too_slow(state, now) else None
-
-    def _is_too_small(self, target: Target) -> bool:
-        for rule, size in self._floors.items():
-            has = _SIZES[rule](target)
-            if size is None or has is None or has <= size:
-                return True
-        return False
 
     def _is_too_slow(self, state: TargetState, now: float) -> bool:
         left_s = self._deadline_s - now
@@ -241,8 +246,7 @@ class Candidates:
         for target in self._order[self._next :]:
             state = self._learned.states[target.name]
             usual_s = state.latency_s(stream=self._stream)
-            quick = usual_s is not None and usual_s <= left_s
-            if quick and state.eligible(now, self.load) and not self._is_too_small(target):
+            if usual_s is not None and usual_s <= left_s and self._may_be_asked(state, now):
                 return True
         return False
 
@@ -262,7 +266,7 @@ class Candidates:
         Those who can usually still make it go first, then those never asked, then the author's order.
         """
         ready_s, chosen, best = inf, None, (True, inf, True)
-        states = self._able()
+        states = self._able(now)
         last_resort = not any(state.is_up(now) for state in states)
         for state in states:
             at_s = self._ready_at_s(state, now, last_resort=last_resort)
@@ -286,7 +290,7 @@ class Candidates:
         return None
 
     def _ready_at_s(self, state: TargetState, now: float, *, last_resort: bool) -> float:
-        if state.is_retired(now) or state.drained or self._is_too_small(state.target):
+        if state.is_retired(now) or state.drained or self._floors.is_too_small(state.target):
             return inf
         asked = self._asked.get(state.target.name)
         fails = self._route.policy.last_resort is LastResort.FAIL

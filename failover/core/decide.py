@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 
 from failover.core.capabilities import NOTHING, Needs
+from failover.core.governance import Oversight
 from failover.core.learned import Learned
 from failover.core.lifecycle import NO_CALENDAR, Calendar
 from failover.core.prices import PriceBook
@@ -19,14 +21,15 @@ from failover.core.vocabulary import Decision, Operation, PassedOver, Reason, Re
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known from outside: dated prices, and `epoch_s`, the wall time at driver time zero.
+    """What is known from outside: dated prices, who may have whose data, and `epoch_s`.
 
-    `calendar`: which targets end when.
+    The last is the wall time at driver time zero. `calendar`: which targets end when.
     """
 
     prices: PriceBook = field(default_factory=PriceBook)
     epoch_s: float = 0.0
     calendar: Calendar = NO_CALENDAR
+    oversight: Oversight = field(default_factory=Oversight)
 
 
 def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: float, rng: Rng) -> Decision:
@@ -49,12 +52,15 @@ def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: 
     space = space_of(route.targets()[0]) if request.operation == Operation.EMBEDDING else None
     picky = space is not None or request.needs is not NOTHING
     calendar = facts.calendar
+    governed = facts.oversight.newest.is_on or request.data_class
     for tier in succeeded(route.chain, states, now) if calendar.has_successors else route.chain:
         eligible = []
         for target in tier:
             state = states[target.name]
-            if picky and (lack := _lack(target, request, space)) is not None:
-                passed_over.append(PassedOver(target, lack))
+            barred = forbidden(target, request, route, facts, now) if governed else None
+            barred = _lack(target, request, space) if picky and barred is None else barred
+            if barred is not None:
+                passed_over.append(barred)
             elif not state.eligible(now, load):
                 passed_over.append(state.passed_over(now, load))
             elif state.refusals and (known := _refusal(state, request.needs, now)) is not None:
@@ -75,7 +81,8 @@ def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: 
         order = [each.target for each in shunned]
     order, held_back = _arranged(order, passed_over, learned, calendar, now)
     name = route.strategy_name
-    return Decision(route.name, name, tuple(order), tuple(passed_over), failed, tuple(held_back))
+    data_class = facts.oversight.own.class_of(request.data_class, route.name) if governed else ""
+    return Decision(route.name, name, tuple(order), tuple(passed_over), failed, tuple(held_back), data_class)
 
 
 def _arranged(
@@ -91,6 +98,15 @@ def _arranged(
     return order, held_back
 
 
+def forbidden(target: Target, request: Request, route: Route, facts: Facts, now: float) -> PassedOver | None:
+    """Why `target` may not have the data of `request` as of now; None: it may."""
+    bar = facts.oversight.bar(target, request.data_class, route.name, facts.epoch_s + now)
+    if bar is None:
+        return None
+    until_s = bar.free_s - facts.epoch_s if isfinite(bar.free_s) else None
+    return PassedOver(target, Reason.FORBIDDEN_BY_TERMS, until_s, detail=bar.why)
+
+
 def space_of(target: Target) -> str:
     """The vector space of its embeddings: what its config says, else its model, wherever that is served.
 
@@ -99,10 +115,11 @@ def space_of(target: Target) -> str:
     return target.vector_space or target.model.partition("/")[2] or target.model or target.name
 
 
-def _lack(target: Target, request: Request, space: str | None) -> Reason | None:
+def _lack(target: Target, request: Request, space: str | None) -> PassedOver | None:
     if space is not None and space_of(target) != space:
-        return Reason.OTHER_VECTOR_SPACE
-    return misfit(target, request.needs)
+        return PassedOver(target, Reason.OTHER_VECTOR_SPACE)
+    lack = misfit(target, request.needs)
+    return None if lack is None else PassedOver(target, lack)
 
 
 def _refusal(state: TargetState, needs: Needs, now: float) -> PassedOver | None:

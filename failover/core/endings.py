@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from failover.core.failures import Failure, Scope
 from failover.core.substitution import BARRING
-from failover.core.vocabulary import PassedOver
+from failover.core.vocabulary import PassedOver, Reason
 from failover.errors import (
     AllTargetsFailedError,
     CallError,
@@ -32,6 +32,10 @@ def _words(failure: Failure) -> str:
     if failure.code:
         details.append(failure.code)
     return " ".join(details)
+
+
+def _reason(each: PassedOver) -> str:
+    return f"{each.target.name}: {each.reason}" + (f" ({each.detail})" if each.detail else "")
 
 
 def soonest_s(returns_s: list[float], passed_over: Passed, now: float) -> float | None:
@@ -119,7 +123,7 @@ def exhausted(
     """
     hint = "" if retry_after_s is None else f"; a target may be back in {retry_after_s:.1f} s"
     if not failures:
-        reasons = "; ".join(f"{each.target.name}: {each.reason}" for each in passed_over)
+        reasons = "; ".join(_reason(each) for each in passed_over)
         if passed_over and all(each.reason in BARRING for each in passed_over):
             return RequestRejectedError(
                 f"route {route!r}: no target can do what this request asks ({reasons}); change the request, "
@@ -135,8 +139,10 @@ def exhausted(
         )
     if not untried and all(failure.scope is Scope.REQUEST for _, failure in failures):
         return refused(route, failures, passed_over)
+    barred = [_reason(each) for each in passed_over if each.reason is Reason.FORBIDDEN_BY_TERMS]
+    others = f"; not asked: {'; '.join(dict.fromkeys(barred))}" if barred else ""
     return AllTargetsFailedError(
-        f"route {route!r}: every target that could be asked failed ({_told(failures)}){hint}",
+        f"route {route!r}: every target that could be asked failed ({_told(failures)}){others}{hint}",
         route=route,
         failures=failures,
         passed_over=passed_over,

@@ -20,7 +20,7 @@ class CallStarted:
     """A request arrived and was decided: the order it will be tried in, and who was passed over.
 
     `held_back` stand at the end of the order for now, as in a `Decision`; `operation` is a word of
-    `vocabulary.Operation`.
+    `vocabulary.Operation`. `data_class` is the one that counts for it, empty where it has none.
     """
 
     event: ClassVar[str] = "call_started"
@@ -32,6 +32,7 @@ class CallStarted:
     passed_over: tuple[tuple[str, Reason], ...]
     held_back: tuple[str, ...]
     operation: str
+    data_class: str = ""
 
 
 @quick
@@ -276,11 +277,25 @@ class PriceInForce:
     output_nusd_per_mtok: int
 
 
+@dataclass(frozen=True, slots=True)
+class TermsInForce:
+    """From now on a target may not be sent data of the classes in `forbidden`, as far as the config knows.
+
+    `really_forbidden` are those that its terms truly forbid, which somebody may not have told us.
+    """
+
+    event: ClassVar[str] = "terms_in_force"
+    at_s: float
+    target: str
+    forbidden: tuple[str, ...]
+    really_forbidden: tuple[str, ...]
+
+
 CallEvent = (
     CallStarted | AttemptStarted | FirstTokenReceived | ReplyDoubted | AttemptEnded | WaitStarted | CallEnded
 )
 LearnedEvent = BreakerChanged | CooldownStarted | FateShared | OutageSuspected | TargetRetired
 CalendarEvent = RetirementAhead | RetirementReached
 OperatorEvent = TargetDrained | TargetUndrained | TargetForcedOpen | TargetReset | ConfigReloaded
-WorldEvent = InjectionStarted | InjectionEnded | PriceInForce
+WorldEvent = InjectionStarted | InjectionEnded | PriceInForce | TermsInForce
 Event = CallEvent | LearnedEvent | CalendarEvent | OperatorEvent | WorldEvent

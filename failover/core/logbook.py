@@ -73,7 +73,7 @@ class Logbook:
             order = tuple([target.name for target in decision.order])
             passed_over = tuple([(each.target.name, each.reason) for each in decision.passed_over])
             held_back = tuple([target.name for target in decision.held_back])
-            facts = (order, passed_over, held_back, self._operation)
+            facts = (order, passed_over, held_back, self._operation, decision.data_class)
             self._record(CallStarted(now, self._call, self._route, deadline_s, *facts))
 
     def attempt_started(self, attempt: Attempt, total_limit_s: float, now: float) -> None:

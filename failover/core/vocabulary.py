@@ -209,6 +209,7 @@ class Reason(StrEnum):
     PARAMETER_UNSUPPORTED = "parameter_unsupported"
     PARAMETER_REFUSED = "parameter_refused"
     LIMIT_REACHED = "limit_reached"
+    FORBIDDEN_BY_TERMS = "forbidden_by_terms"
 
 
 @quick
@@ -216,13 +217,15 @@ class Reason(StrEnum):
 class PassedOver:
     """A target that may not be tried now, why, and until when (None: not known, or never).
 
-    `successor` of one that is retired: a target, or the model that its provider recommends.
+    `successor` of one that is retired: a target, or the model that its provider recommends. `detail` says it
+    in more words, where one word is not enough.
     """
 
     target: Target
     reason: Reason
     until_s: float | None = None
     successor: str = ""
+    detail: str = ""
 
 
 @quick
@@ -232,7 +235,7 @@ class Decision:
 
     `strategy_failed`: a strategy of your own raised, so that the author's order stands in its place.
     `held_back` stand at the end of the order: they came back a moment ago and their ramp lasts, or their
-    providers said that nothing is left of their quota for now.
+    providers said that nothing is left of their quota for now. `data_class` is the one that counts for it.
     """
 
     route: str
@@ -241,6 +244,7 @@ class Decision:
     passed_over: tuple[PassedOver, ...] = ()
     strategy_failed: bool = False
     held_back: tuple[Target, ...] = ()
+    data_class: str = ""
 
 
 class Outcome(StrEnum):

@@ -99,7 +99,8 @@ def _attempts(verdict: Verdict) -> str:
     each = "-" if verdict.amplification is None else f"{verdict.amplification:.3f}"
     line = f"{verdict.attempts}, {each} for each request"
     hedges = f", {verdict.hedges} hedges" if verdict.hedges else ""
-    return f"{line}; {verdict.fallbacks} fallbacks, {verdict.retries} retries{hedges}"
+    sent = f"; {verdict.unwitting} unwittingly to who might not have them" if verdict.unwitting else ""
+    return f"{line}; {verdict.fallbacks} fallbacks, {verdict.retries} retries{hedges}{sent}"
 
 
 def _cost(verdict: Verdict) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from math import inf
 from pathlib import Path
@@ -64,9 +65,10 @@ def drilled_router(
     injections = read_document({"inject": [dict(each) for each in inject]}, _Injections, file="inject").inject
     _check(loaded, targets, injections)
     repertoire = Repertoire(_episodes(_folder(loaded, cassettes)))
-    world = World(Chance(seed), targets, repertoire, injections, price_book(loaded))
+    prices, terms = price_book(loaded), loaded.governance
+    world = World(Chance(seed), targets, repertoire, injections, prices, governance=terms)
     return ObservedRouter(
-        loaded,
+        replace(loaded, governance=world.governance),
         _Stage(world).play,
         [],
         callables=callables or {},

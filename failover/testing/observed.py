@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Any, Self
 
 from failover.attempts import Errand
+from failover.audit.gate import NoGates
 from failover.config import Config
 from failover.core.events import Event
 from failover.core.prices import PriceBook
@@ -34,6 +35,8 @@ class ObservedRouter(Router):
 
     `requests` is everything that reached a target, in order; `events` is everything the router told.
     """
+
+    _auditing = NoGates
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ from failover.chaos.injections.rate_limit import RateLimit
 from failover.chaos.injections.region_block import RegionBlock
 from failover.chaos.injections.slowdown import Slowdown
 from failover.chaos.injections.stall import Stall
+from failover.chaos.injections.terms_change import TermsChange
 from failover.chaos.injections.tokenizer_change import TokenizerChange
 from failover.chaos.injections.truncated_stream import TruncatedStream
 from failover.chaos.injections.wrong_model import WrongModel
@@ -29,7 +30,7 @@ from failover.chaos.injections.wrong_model import WrongModel
 Availability = Outage | Brownout | Flap | Slowdown | Stall
 Limits = RateLimit | QuotaExhausted | Capacity | ColdStandby
 Answers = MalformedReply | TruncatedStream | InBandError | EmptyReply | WrongModel | ContentFilter
-Terms = AuthRevoked | RegionBlock | Deprecation | PriceChange | TokenizerChange
+Terms = AuthRevoked | RegionBlock | Deprecation | PriceChange | TermsChange | TokenizerChange
 
 AnyInjection = Annotated[Availability | Limits | Answers | Terms, Field(discriminator="kind")]
 

@@ -94,6 +94,7 @@ class Injection(Section):
 
     is_fault: ClassVar[bool] = True
     changes_prices: ClassVar[bool] = False
+    changes_terms: ClassVar[bool] = False
 
     kind: str
     provider: str | None = None

@@ -74,7 +74,8 @@ class _Exposure:
 
     An end that the router knew of ahead is exercised when its target is passed over for it.
     Nobody needs to ask a target for its price to matter: a strategy that ranks by price weighs it
-    in every decision, and a target that became too dear is rightly not asked any more.
+    in every decision, and a target that became too dear is rightly not asked any more. So is one whose terms
+    no longer let it have the data: a decision that passes it over for that has met the change.
     """
 
     def __init__(self, scenario: Scenario, routes: Routes, index: int) -> None:
@@ -84,8 +85,9 @@ class _Exposure:
         self._kind, self._selector = str(injection.kind), injection.selector
         self._is_fault = injection.is_fault
         self.is_end = injection.kind == "deprecation"
-        self._by_decision = not injection.is_fault and any(
-            route.strategy not in BLIND_TO_PRICES for route in routes.called
+        self.by_terms = injection.changes_terms
+        self._by_decision = self.by_terms or (
+            not injection.is_fault and any(route.strategy not in BLIND_TO_PRICES for route in routes.called)
         )
         self.attempts = self.decisions = 0
         self.forestalled = False
@@ -127,7 +129,8 @@ class CoverageTally:
     def call_started(self, event: CallStarted) -> None:
         """Who could be asked?"""
         for exposure in self._active:
-            if not exposure.hits.isdisjoint(event.order):
+            met = not exposure.hits.isdisjoint(event.order)
+            if met or (exposure.by_terms and _is_forbidden(exposure.hits, event)):
                 exposure.decisions += 1
             if event.passed_over and exposure.is_end and not exposure.forestalled:
                 exposure.avoided(event)
@@ -204,6 +207,10 @@ class CoverageTally:
             dict(self._sometimes),
             tuple(exposure.coverage() for exposure in self._exposures),
         )
+
+
+def _is_forbidden(names: frozenset[str], event: CallStarted) -> bool:
+    return any(name in names and reason is Reason.FORBIDDEN_BY_TERMS for name, reason in event.passed_over)
 
 
 def _count(counts: dict[str, int], key: str) -> None:

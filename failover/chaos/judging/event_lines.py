@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from failover.core.calendar_events import RetirementAhead, RetirementReached
@@ -22,6 +22,7 @@ from failover.core.events import (
     PriceInForce,
     ReplyDoubted,
     TargetRetired,
+    TermsInForce,
     WaitStarted,
 )
 from failover.core.prices import NUSD_PER_USD
@@ -115,6 +116,17 @@ def _price_in_force(event: PriceInForce) -> str:
     return f"price of {event.target}: {costs} for a million tokens in and out"
 
 
+def _terms_in_force(event: TermsInForce) -> str:
+    known = _classes(event.forbidden)
+    hidden = [each for each in event.really_forbidden if each not in event.forbidden]
+    line = f"terms of {event.target}: {'it may have all data' if not known else f'not for {known}'}"
+    return f"{line}; nobody told us, but not for {_classes(hidden)} either" if hidden else line
+
+
+def _classes(names: Iterable[str]) -> str:
+    return ", ".join(name or "data of no class" for name in names)
+
+
 def _cost(cost_nusd: int | None) -> str:
     return "cost not known" if cost_nusd is None else f"${cost_nusd / NUSD_PER_USD:.6f}"
 
@@ -129,6 +141,7 @@ _LINES: Mapping[type[Event], Callable[[Any], str]] = {
     PriceInForce: _price_in_force,
     RetirementAhead: _retirement_ahead,
     RetirementReached: _retirement_reached,
+    TermsInForce: _terms_in_force,
     FirstTokenReceived: lambda event: f"call {event.call}: the first token of {event.target} arrives",
     ReplyDoubted: lambda event: (
         f"call {event.call}: the answer of {event.target} is doubted: {event.failure} ({event.code})"

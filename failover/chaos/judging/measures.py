@@ -9,6 +9,7 @@ from failover.chaos.judging.detection import Detection
 from failover.chaos.judging.goodput import Goodput
 from failover.chaos.judging.histogram import Histogram, Quantiles
 from failover.chaos.judging.recovery import Recoveries
+from failover.chaos.judging.unwitting import Unwitting
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.events import (
@@ -61,7 +62,8 @@ class Measures:
 
     `latency_s` runs from the request to the whole reply, `first_token_s` from the request to the
     commit point of the stream, both of served calls only. `cost_nusd` counts discarded attempts too,
-    and is None where a target used tokens at a price that nobody knows.
+    and is None where a target used tokens at a price that nobody knows. `unwitting` are attempts that the
+    terms forbade as they really were, and not as our config knew them.
     """
 
     requests: int
@@ -82,6 +84,7 @@ class Measures:
     steady: SteadyMeasures
     simulated_s: float
     goodput_recovered_after_s: float | None = None
+    unwitting: int = 0
 
     @property
     def success_ratio(self) -> float | None:
@@ -148,6 +151,8 @@ class MeasureTally:
         self._recovery = Recoveries(scenario, routes)
         self._detection = Detection(scenario, routes)
         self._goodput = Goodput(scenario)
+        self._unwitting = Unwitting()
+        self.terms_in_force = self._unwitting.terms_in_force
         self.breaker_changed = self._detection.breaker_changed
         self.cooldown_started = self._detection.cooldown_started
         self.target_retired = self._detection.target_retired
@@ -185,10 +190,12 @@ class MeasureTally:
         self._routes[event.route].requests += 1
         self._recovery.call_started(event)
         self._goodput.call_started(event)
+        self._unwitting.call_started(event)
 
     def attempt_started(self, event: AttemptStarted) -> None:
         """A send, and why."""
         self._target(event.target).attempts += 1
+        self._unwitting.attempt_started(event)
         cause = event.cause
         if event.probe:
             self._probes += 1
@@ -217,6 +224,7 @@ class MeasureTally:
         self._ended += 1
         self._recovery.call_ended(event)
         self._goodput.call_ended(event)
+        self._unwitting.call_ended(event)
         first_token_at_s = self._first_tokens.pop(event.call, None) if self._first_tokens else None
         if event.target is None:
             error = event.error or "unknown"
@@ -255,6 +263,7 @@ class MeasureTally:
             steady=self._steady or self._so_far(),
             simulated_s=now,
             goodput_recovered_after_s=self._goodput.recovered_after_s,
+            unwitting=self._unwitting.attempts,
         )
 
     def _so_far(self) -> SteadyMeasures:

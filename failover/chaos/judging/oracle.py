@@ -150,9 +150,12 @@ class Oracle:
             for injection in self._world.injections
             for turn_s in injection.turns_s(arrived_s, deadline_s)
         }
+        turns_s |= self._terms_turn_s(route, arrived_s, deadline_s)
         starts_s = (arrived_s, *sorted(turns_s))
         asks = range(1, route.policy.attempts + 1)
         for target, start_s, stream, ask in product(_able(route, request), starts_s, streams, asks):
+            if not self._is_allowed(target, asked, start_s):
+                continue
             exchange = exchange_of(target, asked, ask, start_s, stream=stream)
             if start_s + exchange.first_token_s > deadline_s:
                 continue
@@ -160,6 +163,20 @@ class Oracle:
             ended_s = start_s + _takes_s(exchange, outcome)
             if ended_s <= deadline_s and _is_good(route, outcome):
                 yield target, ended_s, outcome
+
+    def _terms_turn_s(self, route: Route, since_s: float, until_s: float) -> set[float]:
+        """When, between the two, somebody may be sent what he might not have before."""
+        governance, epoch_s = self._world.governance, self._world.start_epoch_s
+        if not governance.is_on:
+            return set()
+        turns_s = (turn_s for target in route.targets() for turn_s in governance.turns_s(target.name))
+        return {turn_s - epoch_s for turn_s in turns_s if since_s < turn_s - epoch_s < until_s}
+
+    def _is_allowed(self, target: Target, asked: Asked, at_s: float) -> bool:
+        """Under the same governance as ours: what nobody told us does not bind the oracle either."""
+        governance = self._world.governance
+        data_class = governance.class_of(asked.request.data_class, asked.route)
+        return governance.bar(target.name, data_class, self._world.start_epoch_s + at_s) is None
 
     def _deadline_s(self, asked: Asked, arrived_s: float) -> float:
         asked_s = asked.request.deadline_s

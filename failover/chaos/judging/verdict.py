@@ -111,6 +111,7 @@ class Verdict:
     fallbacks: int
     retries: int
     hedges: int
+    unwitting: int
     cost_usd: float | None
     cost_per_1k_usd: float | None
     latency_s: Quantiles
@@ -157,6 +158,7 @@ def compose(scenario: Scenario, judgement: Judgement, facts: DrillFacts) -> Verd
         fallbacks=measures.fallbacks,
         retries=measures.retries,
         hedges=measures.hedges,
+        unwitting=measures.unwitting,
         cost_usd=measures.cost_usd,
         cost_per_1k_usd=measures.cost_per_1k_usd,
         latency_s=measures.latency_s,

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 
@@ -155,7 +155,7 @@ class Replay:
 
         adapter = LitellmAdapter(WorldTransport(self._world, self._outcomes), ANY_CREDENTIAL, wall)
         router = _DrilledRouter(
-            self._config,
+            replace(self._config, governance=self._world.governance, audit=None),
             adapter=_TellingAdapter(adapter),
             clock=loop.time,
             wall=wall,
@@ -196,6 +196,10 @@ async def _made(router: Router, asked: Asked) -> None:
     if request.stream:
         arguments["stream"] = True
     operation = getattr(router, f"a{request.operation}")
+    if request.data_class:
+        arguments["data_class"] = request.data_class
+    if request.tags:
+        arguments["tags"] = sorted(request.tags)
     answer = await operation(asked.route, deadline_s=request.deadline_s, **arguments)
     if request.stream:
         async for _ in answer:

@@ -47,6 +47,8 @@ EXCEPTIONS: Mapping[tuple[str, str], Sequence[Any]] = {
     ("rate_limit", "retry_after_s"): (None, 5.0, 30.0, 90.0),
     # Fewer tokens than before are no fault, and cannot creep in.
     ("tokenizer_change", "factor"): (1.3, 2.0),
+    ("terms_change", "terms"): ({"retention_days": 30}, {"trains_on_data": True}, {"retention_days": 0}),
+    ("terms_change", "known"): (True, False),
 }
 """Where the rule by type and name says too little, by kind and field."""
 

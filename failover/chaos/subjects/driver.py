@@ -81,7 +81,8 @@ class SubjectDrive:
         started_s, route = loop.time(), self._routes[asked.route]
         within_s = route.policy.deadline_s if request.deadline_s is None else request.deadline_s
         order = tuple(target.name for target in route.targets())
-        facts = started_s + within_s, order, (), (), request.operation
+        data_class = self._world.governance.class_of(request.data_class, asked.route)
+        facts = started_s + within_s, order, (), (), request.operation, data_class
         self._record(CallStarted(started_s, request.id, asked.route, *facts))
         made = Made(asked, started_s + within_s)
         self.wire.call.set(made)

@@ -12,11 +12,13 @@ from typing import Protocol
 from failover.chaos.injections import Encounter, Gate, Images, Injection
 from failover.chaos.scenario import START_EPOCH_S
 from failover.chaos.workload import TOKENS_OUT_NOMINAL, Asked, Shape
+from failover.chaos.world import governed
 from failover.chaos.world.chance import Chance
 from failover.chaos.world.fitted_latency import latency_model
 from failover.chaos.world.image import Exchange
 from failover.chaos.world.latency import LatencyModel
 from failover.chaos.world.successes import Successes
+from failover.core.governance import Governance
 from failover.core.prices import DatedPrice, PriceBook
 from failover.core.vocabulary import Target
 
@@ -33,6 +35,8 @@ class World:
     """Answers what an attempt meets. `ask` counts how often this call asked this target, from 1.
 
     `latencies` are a scenario's own, by target; the others answer as quickly as was recorded of them.
+    `governance` is what our config knows of terms when it begins; what it comes to know stands in the
+    attribute of that name, and what really holds in `real_governance`.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class World:
         start_epoch_s: float = START_EPOCH_S,
         *,
         latencies: Mapping[str, LatencyModel] | None = None,
+        governance: Governance | None = None,
     ) -> None:
         self.chance = chance
         self.injections = injections
@@ -52,6 +57,9 @@ class World:
         self.prices = PriceBook(
             {target.name: _priced(target, injections, prices, start_epoch_s) for target in targets}
         )
+        told_terms = Governance() if governance is None else governance
+        self.governance = governed.as_known(told_terms, injections, start_epoch_s)
+        self.real_governance = governed.as_they_are(told_terms, injections, start_epoch_s)
         told = latencies or {}
         self._latencies = {
             target.name: told.get(target.name) or latency_model(target.model) for target in targets

@@ -6,6 +6,7 @@ from failover.chaos.judging.invariants.calls_end_once import CallsEndOnce
 from failover.chaos.judging.invariants.charges_exact import ChargesExact
 from failover.chaos.judging.invariants.deadline_kept import DeadlineKept
 from failover.chaos.judging.invariants.limits_kept import LimitsKept
+from failover.chaos.judging.invariants.nothing_forbidden_sent import NothingForbiddenSent
 from failover.chaos.judging.invariants.open_breaker_respected import OpenBreakerRespected
 from failover.chaos.judging.invariants.permits_settled import PermitsSettled
 from failover.chaos.judging.invariants.preferred_returns import PreferredReturns
@@ -28,6 +29,7 @@ INVARIANTS: tuple[type[Invariant], ...] = (
     ChargesExact,
     RetiredLeftAlone,
     LimitsKept,
+    NothingForbiddenSent,
     PreferredReturns,
 )
 
@@ -37,6 +39,7 @@ OF_ANY_CLIENT: tuple[type[Invariant], ...] = (
     RetryAllowed,
     RetryAfterHonoured,
     TruncatedNeverServed,
+    NothingForbiddenSent,
     PreferredReturns,
 )
 """Those that the wire and the caller can tell of any client; the others need the router's own events."""

@@ -17,11 +17,14 @@ from failover.core.events import (
     FateShared,
     FirstTokenReceived,
     TargetRetired,
+    TermsInForce,
 )
 from failover.core.substitution import BARRING
 from failover.core.target_state import TRIAL_S
-from failover.core.vocabulary import Outcome
+from failover.core.vocabulary import Outcome, Reason
 
+NOT_ASKED = BARRING | {Reason.FORBIDDEN_BY_TERMS}
+"""Reasons for which a call asks a target by no path."""
 ROUNDING_S = 1e-6
 """Virtual times are whole microseconds."""
 
@@ -29,9 +32,9 @@ ROUNDING_S = 1e-6
 class OpenBreakerRespected(Invariant):
     """At most `policy.breaker.probes` probes run at once, and no breaker half-opens before its time.
 
-    Its time is the end of its open time; while every target of a route that can do the job of some request
-    is away, it is a moment after it opened. Every change of state begins a new generation: a probe of an
-    older one counts no more.
+    Its time is the end of its open time; while every target of a route that can and may do the job of some
+    request is away, it is a moment after it opened. Every change of state begins a new generation: a probe
+    of an older one counts no more.
     """
 
     name = "open_breaker_respected"
@@ -51,6 +54,7 @@ class OpenBreakerRespected(Invariant):
             route.name: frozenset(target.name for target in route.targets()) for route in routes.called
         }
         self._names = set(self._routes.values())
+        self._forbidden: dict[str, tuple[str, ...]] = {}
         self._probes_max = {
             target.name: routes.learning_policy(target.name).breaker.probes for target in routes.targets()
         }
@@ -58,8 +62,15 @@ class OpenBreakerRespected(Invariant):
     def call_started(self, event: CallStarted) -> None:
         """Whom it may ask."""
         if event.passed_over:
-            barred = {name for name, reason in event.passed_over if reason in BARRING}
+            barred = {name for name, reason in event.passed_over if reason in NOT_ASKED}
             self._names.add(self._routes[event.route] - barred)
+
+    def terms_in_force(self, event: TermsInForce) -> None:
+        """From now on calls under way may not ask everybody they might before."""
+        self._forbidden[event.target] = event.forbidden
+        for data_class in {each for told in self._forbidden.values() for each in told}:
+            barred = {name for name, told in self._forbidden.items() if data_class in told}
+            self._names |= {names - barred for names in self._routes.values()}
 
     def breaker_changed(self, event: BreakerChanged) -> None:
         """Follow the state, and when an open breaker may be probed."""

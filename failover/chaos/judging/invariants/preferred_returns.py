@@ -17,6 +17,9 @@ from failover.core.events import (
 )
 from failover.core.vocabulary import Reason, Route
 
+NOT_FOR_ALL = (Reason.PARAMETER_REFUSED, Reason.FORBIDDEN_BY_TERMS)
+"""Why a target that is well may rightly serve none of the requests that come."""
+
 ROOM_S = 60.0
 """A minute of requests is enough for any breaker of a sane policy to be probed."""
 
@@ -49,8 +52,7 @@ class PreferredReturns(Invariant):
         """A request that a recovered target could serve, unless it does not take what requests carry."""
         self._recoveries.call_started(event)
         if event.passed_over:
-            refusing = (name for name, reason in event.passed_over if reason is Reason.PARAMETER_REFUSED)
-            self._refusing.update(refusing)
+            self._refusing.update(name for name, reason in event.passed_over if reason in NOT_FOR_ALL)
 
     def injection_started(self, event: InjectionStarted) -> None:
         """It goes on until it ends."""
