@@ -31,7 +31,7 @@ from failover.known_models import with_model_facts
 from failover.needs import request_of
 from failover.openai_shape import AsyncShape
 from failover.outbox import Listener, Outbox
-from failover.price_map import price_book
+from failover.price_sources import price_book
 from failover.router_controls import RouterControls
 from failover.router_operations import RouterOperations
 from failover.snapshot import Snapshot, snapshot

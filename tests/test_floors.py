@@ -31,6 +31,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("core.substitution", "core.refusals", "core.doubts"),
     ("core.events",),
     ("core.messages",),
+    ("core.rates", "core.peaks"),
     ("core.prices",),
     ("core.lifecycle",),
     ("core.governance",),
@@ -58,6 +59,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("cassettes", "cassettes.*"),
     ("documents", "documents.*", "config", "config.*", "config_*"),
     ("price_map",),
+    ("price_sources", "price_sources.*"),
     ("known_models",),
     ("ledger", "ledger.*"),
     (

@@ -29,7 +29,7 @@ from failover.chaos.world.successes import Source
 from failover.chaos.world.world import World
 from failover.core.decide import Facts
 from failover.core.events import Event, InjectionEnded, InjectionStarted, PriceInForce
-from failover.price_map import price_book
+from failover.price_sources import price_book
 
 
 def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the command line

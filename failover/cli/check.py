@@ -102,18 +102,15 @@ def _flat(policy: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def _notes(config: Config) -> Iterator[str]:
     """What is no error and yet worth knowing before an outage tells."""
-    from failover.price_map import model_facts
+    from failover.price_sources import price_book
 
     targets = config.targets.values()
     variables = dict.fromkeys(target.credential for target in targets if target.credential)
     absent = [variable for variable in variables if not os.environ.get(variable)]
     if absent:
         yield f"environment variables that are not set: {', '.join(absent)}"
-    unpriced = [
-        target.name
-        for target in targets
-        if target.name not in config.prices and (target.callable or model_facts(target.model).price is None)
-    ]
+    prices = price_book(config).prices
+    unpriced = [target.name for target in targets if target.name not in prices]
     if unpriced:
         yield f"targets whose price is unknown, here and in litellm's map: {', '.join(unpriced)}"
     routed = {target.name for route in config.routes.values() for target in route.targets()}

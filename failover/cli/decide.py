@@ -76,7 +76,7 @@ def _explain(config: Config, route: Route, request: Request, moment: dt.datetime
     from failover.core.decide import Facts, decide
     from failover.core.learned import Learned
     from failover.core.vocabulary import Usage
-    from failover.price_map import price_book
+    from failover.price_sources import price_book
 
     prices = price_book(config)
     facts = Facts(prices, moment.timestamp())

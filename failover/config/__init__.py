@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 from failover.config.checks import check_config, strategy_complaint
 from failover.config.json_schema import config_json_schema
 from failover.config.policy_schema import PolicySection
-from failover.config.schema import ConfigSection, Price, Provider, RouteSection, TargetSection
+from failover.config.price_file import PriceFile, book_section, load_price_file
+from failover.config.price_section import listed
+from failover.config.prices import Billing, PriceTerms, dated_prices
+from failover.config.schema import ConfigSection, Provider, RouteSection, TargetSection
 from failover.core.capabilities import Capabilities, Capability
 from failover.core.policy import BackoffPolicy, BreakerPolicy, HedgePolicy, Policy, RetryBudgetPolicy
 from failover.core.prices import DatedPrice
@@ -36,7 +39,8 @@ class Config:
     """Targets and routes by name, prices by target's name, and where both were read from.
 
     `prices` holds only the targets whose price the config tells, in the order they are listed: of
-    several in force the last wins. `source` is the file's name, `<dict>` for a mapping.
+    several in force the last wins; cancelled ones are among them. `price_terms`: the rest of what is said of
+    prices. `source` is the file's name, `<dict>` for a mapping.
     """
 
     targets: Mapping[str, Target]
@@ -44,6 +48,7 @@ class Config:
     prices: Mapping[str, tuple[DatedPrice, ...]]
     cassettes: Path | None = None
     source: str = ""
+    price_terms: PriceTerms = field(default_factory=PriceTerms)
 
 
 Strategies = Mapping[str, Strategy]
@@ -108,12 +113,18 @@ def _config(source: Source, callables: Collection[str], strategies: Strategies) 
     if document and section:
         check_config(section, document, complaints, callables, strategies)
         _check_names(strategies, document.file, complaints)
+    file = None
+    if document and section and book_section(section.price_book).file is not None:
+        path = (document.folder or Path()) / str(book_section(section.price_book).file)
+        file = load_price_file(path, complaints)
     complaints.raise_if_any()
     # Without complaints there are both.
-    return with_strategies(_built(cast("ConfigSection", section), cast("Document", document)), strategies)
+    built = _built(cast("ConfigSection", section), cast("Document", document), file)
+    return with_strategies(built, strategies)
 
 
-def _built(section: ConfigSection, document: Document) -> Config:
+def _built(section: ConfigSection, document: Document, file: PriceFile | None) -> Config:
+    terms = _terms(section, document, file)
     targets = {
         name: _target(name, target, section.providers.get(target.provider or LOCAL_PROVIDER, Provider()))
         for name, target in section.targets.items()
@@ -122,10 +133,11 @@ def _built(section: ConfigSection, document: Document) -> Config:
         targets=targets,
         routes={name: _route(name, route, targets) for name, route in section.routes.items()},
         prices={
-            name: _prices(target.prices)
+            name: dated_prices(listed(target.prices), terms.billing[name], file, document.file)
             for name, target in section.targets.items()
             if target.prices is not None
         },
+        price_terms=terms,
         cassettes=None if section.cassettes is None else (document.folder or Path()) / section.cassettes,
         source=document.file,
     )
@@ -164,15 +176,17 @@ def _capabilities(section: TargetSection) -> Capabilities:
     )
 
 
-def _prices(section: Price | list[Price]) -> tuple[DatedPrice, ...]:
-    return tuple(
-        DatedPrice(
-            input_nusd_per_mtok=price.input_usd_per_mtok,
-            output_nusd_per_mtok=price.output_usd_per_mtok,
-            valid_from_s=price.valid_from,
-            valid_to_s=price.valid_to,
-        )
-        for price in (section if isinstance(section, list) else [section])
+def _terms(section: ConfigSection, document: Document, file: PriceFile | None) -> PriceTerms:
+    book = book_section(section.price_book)
+    return PriceTerms(
+        file=file,
+        file_name=book.file or "",
+        sources=tuple(book.sources),
+        stale_days=book.stale_days,
+        billing={
+            name: Billing(target.billing.service or "", target.billing.region or "", target.region or "")
+            for name, target in section.targets.items()
+        },
     )
 
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, PlainValidator, Tag, WithJsonSchema
 
 from failover.config.policy_schema import GOVERNANCE, PolicySection
+from failover.config.price_file import PriceBookKey
+from failover.config.price_section import Prices
 from failover.config.values import (
     Address,
     CallableName,
     Credential,
     Folder,
-    Instant,
     Name,
     Text,
-    UsdPerMtok,
     Whole,
 )
 from failover.core.strategies import STRATEGIES
@@ -64,36 +64,13 @@ class CapabilitiesSection(Section):
     reasoning: _Able = None
 
 
-class Price(Section):
-    """What a target costs, and when."""
+class BillingSection(Section):
+    """How its calls are billed; they are sent as ever."""
 
-    later: ClassVar[frozenset[str]] = frozenset(
-        {
-            "cached_input_usd_per_mtok",
-            "batch_input_usd_per_mtok",
-            "batch_output_usd_per_mtok",
-            "tiers",
-            "peak",
-            "region_multipliers",
-            "announced",
-            "cancelled",
-        }
+    service: Literal["batch", "flex", "priority"] | None = Field(
+        default=None, description="The service tier; left out: the standard one."
     )
-
-    input_usd_per_mtok: UsdPerMtok
-    output_usd_per_mtok: UsdPerMtok
-    valid_from: Instant | None = Field(default=None, description="From then on; left out, since ever.")
-    valid_to: Instant | None = Field(default=None, description="Until just before then; left out, for ever.")
-
-
-def _price_branch(value: Any) -> str:
-    return "dated" if isinstance(value, (list, tuple)) else "one"
-
-
-Prices = Annotated[
-    Annotated[Price, Tag("one")] | Annotated[list[Price], Field(min_length=1), Tag("dated")],
-    Discriminator(_price_branch),
-]
+    region: Text | None = Field(default=None, description="The region whose surcharge it is billed.")
 
 
 class TargetSection(Section):
@@ -133,6 +110,7 @@ class TargetSection(Section):
         ),
     )
     prices: Prices | None = None
+    billing: BillingSection = BillingSection()
 
 
 def _chain_branch(value: Any) -> str:
@@ -176,11 +154,14 @@ class RouteSection(Section):
 class ConfigSection(Section):
     """A failover config: providers, targets, routes."""
 
-    later: ClassVar[frozenset[str]] = GOVERNANCE | {"ledger", "catalogue", "price_book", "state"}
+    later: ClassVar[frozenset[str]] = GOVERNANCE | {"ledger", "catalogue", "state"}
 
     providers: dict[Name, Provider] = Field(default_factory=dict)
     targets: Annotated[dict[Name, TargetSection], Field(min_length=1)]
     routes: Annotated[dict[Name, RouteSection], Field(min_length=1)]
     cassettes: Folder | None = Field(
         default=None, description="Folder of cassettes, from the config's own folder."
+    )
+    price_book: PriceBookKey | None = Field(
+        default=None, description="A price file, or where else prices come from that no target tells."
     )
