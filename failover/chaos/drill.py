@@ -24,6 +24,7 @@ from failover.chaos.subjects.named import NamedSubject
 from failover.chaos.workload import Shape, arrivals, expected
 from failover.chaos.workload_section import Workload
 from failover.chaos.world.chance import Chance
+from failover.chaos.world.prices import price_events
 from failover.chaos.world.repertoire import Repertoire
 from failover.chaos.world.successes import Source
 from failover.chaos.world.world import World
@@ -111,11 +112,8 @@ def _world_events(scenario: Scenario, routes: Routes, world: World) -> list[tupl
     charged_until_s = until_s + (scenario.workload.deadline_s or routes.deadline_max_s())
     timed: list[tuple[float, Event]] = []
     for target in routes.targets():
-        for price in world.prices.prices[target.name]:
-            if price.valid_to_s is None or price.valid_to_s > start_s:
-                at_s = max(0.0, (price.valid_from_s or start_s) - start_s)
-                rates = price.input_nusd_per_mtok, price.output_nusd_per_mtok
-                timed.append((at_s, PriceInForce(at_s, target.name, *rates)))
+        told = price_events(target.name, world.prices, start_s, charged_until_s)
+        timed += ((event.at_s, event) for event in told)
     for index, injection in enumerate(scenario.injections):
         if not touches(injection, routes):
             continue  # nothing begins here, and nothing is over when it ends

@@ -13,6 +13,7 @@ COMMANDS = {
     "drill": "runs scenario files or folders and judges them",
     "search": "looks for the smallest fault schedule that breaks a config",
     "check": "validates a config and prints what each route can and cannot survive",
+    "prices": "shows what every target costs, by whose word, and what changes next",
     "decide": "explains a decision: order, passed over and why, quote",
     "cassettes": "lists the episodes of vcrpy cassettes and how the router sees each",
     "record": "records cassettes from real endpoints, scrubbed, with timing",

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from failover.cli.exits import DEVIATED, HOLDS, run
+from failover.cli.tables import show as _show
 from failover.core.policy import Policy
 from failover.core.vocabulary import FaultDomain, Route
 
 if TYPE_CHECKING:
     from failover.config import Config
-
-Rows = Sequence[Sequence[str]]
 
 
 @click.command(name="check")
@@ -124,32 +121,3 @@ def _notes(config: Config) -> Iterator[str]:
         yield f"one attempt in a call, so that no call falls back: {', '.join(hasty)}"
     if config.cassettes is not None and not config.cassettes.is_dir():
         yield f"the folder of cassettes does not exist: {config.cassettes}"
-
-
-def _show(title: str, headings: Sequence[str], rows: Rows) -> None:
-    """A table: drawn where people look, plain lines elsewhere."""
-    if sys.stdout.isatty() and find_spec("rich"):
-        _draw(title, headings, rows)
-        return
-    click.echo(title)
-    for line in _aligned(headings, rows):
-        click.echo(f"  {line}")
-
-
-def _draw(title: str, headings: Sequence[str], rows: Rows) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=Text(title), title_justify="left")
-    for heading in headings:
-        table.add_column(heading)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row), style="red" if "NO" in row else None)
-    Console().print(table)
-
-
-def _aligned(headings: Sequence[str], rows: Rows) -> Iterable[str]:
-    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
-    for row in (headings, *rows):
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

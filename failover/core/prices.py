@@ -85,6 +85,12 @@ class DatedPrice:
             and (self.hours is None or self.hours.cover(as_of_s))
         )
 
+    def lies_in(self, as_of_s: float) -> bool:
+        """Whether `as_of_s` lies in its time, whatever the hour."""
+        return (self.valid_from_s is None or self.valid_from_s <= as_of_s) and (
+            self.valid_to_s is None or as_of_s < self.valid_to_s
+        )
+
     def charge_nusd(self, usage: Usage) -> int:
         """What so many tokens cost, in whole nano-dollars, rounded half up, once."""
         rates: DatedPrice | LengthTier = self

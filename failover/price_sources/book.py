@@ -16,30 +16,28 @@ from failover.price_sources import genai_list, litellm_list
 from failover.price_sources.facts import Fact, facts_of
 from failover.price_sources.genai_list import genai_prices
 from failover.price_sources.layers import clipped, dated
-from failover.price_sources.litellm_list import litellm_prices
+from failover.price_sources.litellm_list import litellm_prices, surcharge
 
-Lister = Callable[[str, str], tuple[DatedPrice, ...]]
+Lister = Callable[[str], tuple[DatedPrice, ...]]
 
 LISTS: Mapping[str, Lister] = MappingProxyType(
-    {
-        litellm_list.NAME: litellm_prices,
-        genai_list.NAME: lambda model, _region: genai_prices(model),
-    }
+    {litellm_list.NAME: litellm_prices, genai_list.NAME: genai_prices}
 )
-"""Price lists by the name that a config calls them: what each says of a model, for a region."""
+"""Price lists by the name that a config calls them: what each says of a model."""
 
 
 @dataclass(frozen=True, slots=True)
 class PriceRecord:
     """What is known of a target's price: `entries`, weakest first, with cancelled and unknown ones.
 
-    `service`: the service tier that it is billed at, empty for the standard one. `own`: the config or the
-    price file says something of it.
+    `service`: the service tier that it is billed at, empty for the standard one; `region`: whose surcharge.
+    `own`: the config or the price file says something of it.
     """
 
     target: Target
     entries: tuple[DatedPrice, ...]
     service: str = ""
+    region: str = ""
     own: bool = False
 
     def in_book(self) -> tuple[DatedPrice, ...]:
@@ -63,7 +61,9 @@ def price_records(config: Config) -> list[PriceRecord]:
     for name, target in config.targets.items():
         billing = terms.billing.get(name, Billing())
         if name in config.prices:
-            records.append(PriceRecord(target, config.prices[name], billing.service, own=True))
+            records.append(
+                PriceRecord(target, config.prices[name], billing.service, billing.region, own=True)
+            )
         else:
             records.append(_record(target, billing, terms))
     return records
@@ -72,7 +72,7 @@ def price_records(config: Config) -> list[PriceRecord]:
 def _record(target: Target, billing: Billing, terms: PriceTerms) -> PriceRecord:
     entries = model_prices(target.model, billing, terms) if target.model else ()
     own = terms.file is not None and (target.model in terms.file.prices or target.model in terms.file.aliases)
-    return PriceRecord(target, entries, billing.service, own=own)
+    return PriceRecord(target, entries, billing.service, billing.region, own=own)
 
 
 def model_prices(
@@ -82,9 +82,10 @@ def model_prices(
     if model in seen:
         return ()
     seen |= {model}
-    base = next((found for name in terms.sources if (found := LISTS[name](model, billing.region))), ())
-    facts = [part for fact in facts_of(model) for part in _resolved(fact, billing, terms, seen)]
-    entries = [*dated(base, facts)]
+    base = next((found for name in terms.sources if (found := LISTS[name](model))), ())
+    facts = [part for fact in facts_of(model) for part in _resolved(fact, terms, seen)]
+    factor = surcharge(model, billing.region)
+    entries = [each.scaled(factor) if factor != 1 else each for each in dated(base, facts)]
     file = terms.file
     if file is not None:
         for alias in aliases_of(file.aliases[model]) if model in file.aliases else ():
@@ -98,11 +99,11 @@ def _of_file(model: str, billing: Billing, file: PriceFile, name: str) -> tuple[
     return dated_prices(listed(file.prices.get(model)), billing, file, source, file.as_of)
 
 
-def _resolved(fact: Fact, billing: Billing, terms: PriceTerms, seen: frozenset[str]) -> Iterable[Fact]:
+def _resolved(fact: Fact, terms: PriceTerms, seen: frozenset[str]) -> Iterable[Fact]:
     """A fact about another name's price becomes as many as that name has prices in that time."""
     if not fact.alias_of:
         return [fact]
-    followed = model_prices(fact.alias_of, billing, terms, seen)
+    followed = model_prices(fact.alias_of, Billing(), terms, seen)
     parts = clipped(followed, fact.price.valid_from_s, fact.price.valid_to_s)
     return [
         replace(fact, price=_following(part, fact.price.origin, fact.alias_of), alias_of="") for part in parts

@@ -57,10 +57,8 @@ def facts() -> Mapping[str, tuple[Fact, ...]]:
 def _fact(row: Row, prefix: str) -> Fact:
     begins_s = _instant(row["valid_from"])
     as_of_s = _instant(row["as_of"]) or begins_s or 0.0
-    words = [
-        row["note"],
-        f"dated {row['precision']}" if row["precision"] not in ("", "day", "minute") else "",
-    ]
+    exact = row["precision"] in ("", "day", "minute", "scheduled")
+    words = [row["note"], "" if exact else f"dated {row['precision']}"]
     origin = Origin(
         row["source"],
         day_s(COLLECTED),

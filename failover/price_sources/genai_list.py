@@ -65,7 +65,7 @@ def genai_prices(model: str) -> tuple[DatedPrice, ...]:
 
     Raises `ModuleNotFoundError` without the extra.
     """
-    prefix, _, bare = model.rpartition("/") if model.count("/") == 1 else model.partition("/")
+    prefix, _, bare = model.partition("/") if "/" in model else ("", "", model)
     provider = PROVIDERS.get(prefix, prefix) or None
     try:
         _, found = _list().find_provider_model(bare, None, provider, None)

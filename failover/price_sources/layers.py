@@ -109,7 +109,7 @@ def _plain(book: PriceBook, name: str, at_s: float) -> tuple[object, ...] | None
 
 def _last(told: Sequence[Fact], begins_s: float | None) -> Fact | None:
     """The fact that holds at `begins_s`, whatever the hour; None where none does."""
-    holding = [each for each in told if replace(each.price, hours=None).covers(_number(begins_s))]
+    holding = [each for each in told if each.price.lies_in(_number(begins_s))]
     return holding[-1] if holding else None
 
 

@@ -68,8 +68,8 @@ def as_of_s(release: str) -> float | None:
     return day_s(dates[-1]) if dates else None
 
 
-def litellm_prices(model: str, region: str = "") -> tuple[DatedPrice, ...]:
-    """What the map says of `model`, with the surcharge of `region`; empty without a rate by the token."""
+def litellm_prices(model: str) -> tuple[DatedPrice, ...]:
+    """What the map says of `model`; empty where it has no rate by the token."""
     entry = entry_of(model)
     origin = Origin(f"litellm {installed()}'s map", as_of_s(installed()), undated=True)
     price = _priced(entry, "")
@@ -78,9 +78,21 @@ def litellm_prices(model: str, region: str = "") -> tuple[DatedPrice, ...]:
     services = ((name, _priced(entry, suffix)) for name, suffix in SERVICES.items() if _has(entry, suffix))
     told = tuple((name, service) for name, service in services if service is not None)
     plain = replace(price, services=told, origin=origin)
-    prices = (plain, *_off_peak(entry, plain))
-    factor = _surcharge(entry, region)
-    return prices if factor == 1 else tuple(each.scaled(factor) for each in prices)
+    return (plain, *_off_peak(entry, plain))
+
+
+def surcharge(model: str, region: str) -> float:
+    """What every rate is multiplied by for that region: 1 where the map names no surcharge."""
+    if not region:
+        return 1.0
+    entry = entry_of(model)
+    by_place = entry.get("provider_specific_entry")
+    candidates = (
+        by_place.get(region) if isinstance(by_place, Mapping) else None,
+        entry.get(f"regional_processing_uplift_multiplier_{region}"),
+        entry.get("regional_endpoint_uplift_multiplier") if region != "global" else None,
+    )
+    return next((float(each) for each in candidates if isinstance(each, int | float)), 1.0)
 
 
 def _numbers(release: str) -> tuple[int, ...]:
@@ -221,14 +233,3 @@ def _off_peak(entry: Entry, plain: DatedPrice) -> Iterator[DatedPrice]:
     )
     for hours in hours_of(told):
         yield replace(rates, hours=hours)
-
-
-def _surcharge(entry: Entry, region: str) -> float:
-    """What every rate is multiplied by for that region: 1 where the map names no surcharge."""
-    by_place = entry.get("provider_specific_entry")
-    candidates = (
-        by_place.get(region) if isinstance(by_place, Mapping) and region else None,
-        entry.get(f"regional_processing_uplift_multiplier_{region}") if region else None,
-        entry.get("regional_endpoint_uplift_multiplier") if region not in ("", "global") else None,
-    )
-    return next((float(each) for each in candidates if isinstance(each, int | float)), 1.0)
