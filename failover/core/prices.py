@@ -176,6 +176,11 @@ def in_book(entries: Iterable[DatedPrice]) -> tuple[DatedPrice, ...]:
 _RATES = ("input_nusd_per_mtok", "output_nusd_per_mtok", "kinds", "tiers")
 
 
+def _charged(price: DatedPrice | None) -> tuple[object, ...] | None:
+    """What of a price is charged, whenever that is."""
+    return None if price is None else tuple(getattr(price, each) for each in _RATES)
+
+
 def _or(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else value
 
@@ -197,13 +202,13 @@ class PriceBook:
         return None
 
     def turns_s(self, target: str, since_s: float, until_s: float) -> list[float]:
-        """The instants after `since_s` and up to `until_s` at which another price comes into force."""
+        """The instants after `since_s` and up to `until_s` at which something else is charged."""
         prices = self.prices.get(target, ())
         marks = sorted({at_s for price in prices for at_s in price.turns_s(since_s, until_s)})
         before, turns = self.in_force(target, since_s), []
         for at_s in marks:
             now = self.in_force(target, at_s)
-            if now is not before:
+            if _charged(now) != _charged(before):
                 turns.append(at_s)
                 before = now
         return turns
