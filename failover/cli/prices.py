@@ -171,12 +171,15 @@ def _change_rows(each: Outlook) -> Iterator[tuple[str, ...]]:
     from failover.price_sources.dates import shown_day
 
     for change in each.changes:
-        before = "unknown" if change.before is None else "/".join(_rates(change.before))
-        after = "unknown" if change.after is None else "/".join(_rates(change.after))
-        if change.after is not None and change.after.hours is not None:
-            after += " at some hours"
+        before, after = (_told(price) for price in (change.before, change.after))
         said = "" if change.after is None else _said_by(change.after)
         yield each.record.target.name, shown_day(change.at_s), before, after, change.kind, said
+
+
+def _told(price: DatedPrice | None) -> str:
+    if price is None:
+        return "unknown"
+    return "/".join(_rates(price)) + ("" if price.hours is None else " at some hours")
 
 
 def _plain(outlooks: list[Outlook], found: list[Finding], moment: dt.datetime) -> dict[str, Any]:

@@ -74,9 +74,9 @@ def _changes(book: PriceBook, as_of_s: float) -> Iterator[Change]:
 
 
 def _steps(at_s: float, before: Sequence[DatedPrice], after: Sequence[DatedPrice]) -> Iterator[Change]:
+    """One change for the plain price, and one for each of certain hours, which lies over the plain one."""
     for place in range(max(len(before), len(after), 1)):
-        old = before[place] if place < len(before) else None
-        new = after[place] if place < len(after) else None
+        old, new = (of[place] if place < len(of) else of[0] if of else None for of in (before, after))
         yield Change(at_s, old, new, _kind(old, new))
 
 
