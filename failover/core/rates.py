@@ -31,6 +31,11 @@ def as_factor(factor: Decimal | Fraction | str | float) -> Fraction:
     return factor if isinstance(factor, Fraction) else Fraction(str(factor))
 
 
+def _beyond(rate: int | None, plain: int) -> int:
+    """What a token of a kind costs more than a plain one, or less."""
+    return 0 if rate is None else rate - plain
+
+
 @dataclass(frozen=True, slots=True)
 class KindRates:
     """Rates of the kinds of tokens that cost otherwise than a plain one of their side.
@@ -53,33 +58,32 @@ class KindRates:
         """
         left_in, left_out = usage.tokens_in, usage.tokens_out
         total = left_in * input_nusd + left_out * output_nusd
-        if not (
-            usage.tokens_in_cached
-            or usage.tokens_in_cache_written
-            or usage.tokens_in_cache_written_1h
-            or usage.tokens_in_audio
-            or usage.tokens_out_audio
-            or usage.tokens_out_reasoning
-        ):
-            return total
-        for tokens, rate in (
-            (usage.tokens_in_cached, self.cached_input_nusd_per_mtok),
-            (usage.tokens_in_cache_written, self.cache_write_nusd_per_mtok),
-            (usage.tokens_in_cache_written_1h, self.cache_write_1h_nusd_per_mtok),
-            (usage.tokens_in_audio, self.audio_input_nusd_per_mtok),
-        ):
-            if tokens:
-                billed = min(tokens, left_in)
-                left_in -= billed
-                total += 0 if rate is None else billed * (rate - input_nusd)
-        for tokens, rate in (
-            (usage.tokens_out_audio, self.audio_output_nusd_per_mtok),
-            (usage.tokens_out_reasoning, self.reasoning_nusd_per_mtok),
-        ):
-            if tokens:
-                billed = min(tokens, left_out)
-                left_out -= billed
-                total += 0 if rate is None else billed * (rate - output_nusd)
+        tokens = usage.tokens_in_cached
+        if tokens:
+            billed = min(tokens, left_in)
+            left_in -= billed
+            total += billed * _beyond(self.cached_input_nusd_per_mtok, input_nusd)
+        tokens = usage.tokens_in_cache_written
+        if tokens:
+            billed = min(tokens, left_in)
+            left_in -= billed
+            total += billed * _beyond(self.cache_write_nusd_per_mtok, input_nusd)
+        tokens = usage.tokens_in_cache_written_1h
+        if tokens:
+            billed = min(tokens, left_in)
+            left_in -= billed
+            total += billed * _beyond(self.cache_write_1h_nusd_per_mtok, input_nusd)
+        tokens = usage.tokens_in_audio
+        if tokens:
+            total += min(tokens, left_in) * _beyond(self.audio_input_nusd_per_mtok, input_nusd)
+        tokens = usage.tokens_out_audio
+        if tokens:
+            billed = min(tokens, left_out)
+            left_out -= billed
+            total += billed * _beyond(self.audio_output_nusd_per_mtok, output_nusd)
+        tokens = usage.tokens_out_reasoning
+        if tokens:
+            total += min(tokens, left_out) * _beyond(self.reasoning_nusd_per_mtok, output_nusd)
         return total
 
     def scaled(self, factor: Fraction) -> KindRates:

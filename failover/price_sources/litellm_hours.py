@@ -16,7 +16,18 @@ _EVERY_DAY = frozenset(range(7))
 
 
 def hours_of(off_peak: Mapping[str, Any]) -> Iterator[WeeklyHours]:
-    """Each rule of an `off_peak_pricing`; what is malformed is left out, as litellm does."""
+    """The hours of an `off_peak_pricing`, one for each set of weekdays.
+
+    What is malformed is left out, as litellm does.
+    """
+    found: dict[frozenset[int], tuple[tuple[int, int], ...]] = {}
+    for hours in _each(off_peak):
+        found[hours.weekdays] = found.get(hours.weekdays, ()) + hours.windows
+    for weekdays, windows in found.items():
+        yield WeeklyHours(windows, weekdays)
+
+
+def _each(off_peak: Mapping[str, Any]) -> Iterator[WeeklyHours]:
     shift = _shift_minutes(off_peak.get("weekday_timezone"))
     yield from _hours(off_peak.get("hours_utc"), _EVERY_DAY, 0)
     windows = off_peak.get("windows")

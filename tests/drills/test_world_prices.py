@@ -129,7 +129,7 @@ def test_a_drill_over_a_peak_charges_to_the_nano_dollar_and_asks_who_is_cheaper(
     changes = [(each["at_s"], each["input_nusd_per_mtok"]) for each in prices if each["target"] == "gpt"]
     usd = 1_000_000_000
     assert changes == [(0.0, usd), (300.0, 30 * usd), (420.0, 60 * usd), (480.0, 30 * usd), (600.0, usd)]
-    started = [event for event in events if event["event"] == "attempt_started"]
+    started = [event for event in events if event.get("cause") == "first"]
     at_peak = {event["target"] for event in started if 301 < event["at_s"] < 599}
     before = {event["target"] for event in started if event["at_s"] < 299}
     assert (before, at_peak) == ({"gpt"}, {"claude"})
