@@ -31,7 +31,7 @@ WITH_HOURS = [name for name in PRICED if len(litellm_prices(name)) > 1]
 COUNTS = st.sampled_from([1, 100, 128_000, 128_001, 200_000, 200_001, 272_000, 272_001, 600_000])
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(
     name=st.sampled_from(PRICED) | st.sampled_from(WITH_TIERS) | st.sampled_from(WITH_HOURS),
     service=st.sampled_from(["", "flex", "priority"]),
