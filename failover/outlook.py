@@ -13,7 +13,7 @@ from failover.core.lifecycle import DAY_S, Contradiction, Lifecycle, Stage
 from failover.core.vocabulary import Route, Target
 from failover.known_models import with_model_facts
 from failover.lifecycles import known_lifecycles
-from failover.price_map import model_facts
+from failover.price_sources import price_as_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +109,13 @@ def _target(
         lifecycle.stage(as_of_s),
         left,
         tuple(route.name for route in routes),
-        tuple(_advice(config, target, lifecycles)),
+        tuple(_advice(config, target, lifecycles, as_of_s)),
     )
 
 
-def _advice(config: Config, target: Target, lifecycles: Mapping[str, Lifecycle]) -> Iterator[str]:
+def _advice(
+    config: Config, target: Target, lifecycles: Mapping[str, Lifecycle], as_of_s: float
+) -> Iterator[str]:
     lifecycle = lifecycles[target.name]
     if lifecycle.successor:
         successor = config.targets[lifecycle.successor]
@@ -133,7 +135,8 @@ def _advice(config: Config, target: Target, lifecycles: Mapping[str, Lifecycle])
         where = _where(target, holders, config)
         yield f"{', '.join(holders)} has the model that its provider recommends{where}"
     else:
-        yield f"add a target of {full}, which its provider recommends{_at_price(target.model, full)}"
+        price = _at_price(target.model, full, config, as_of_s)
+        yield f"add a target of {full}, which its provider recommends{price}"
 
 
 def _where(target: Target, holders: list[str], config: Config) -> str:
@@ -147,10 +150,10 @@ def _where(target: Target, holders: list[str], config: Config) -> str:
     return f": {join}name it as 'successor'"
 
 
-def _at_price(model: str, other: str) -> str:
-    old, new = model_facts(model).price, model_facts(other).price
+def _at_price(model: str, other: str, config: Config, as_of_s: float) -> str:
+    old, new = (price_as_of(each, config.price_terms, as_of_s) for each in (model, other))
     if new is None:
-        return "; litellm's map does not know it"
+        return "; nobody knows its price"
     if old is None or not old.output_nusd_per_mtok:
         return ""
     times = new.output_nusd_per_mtok / old.output_nusd_per_mtok

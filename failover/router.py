@@ -37,7 +37,7 @@ from failover.lifecycles import calendar_of, put_into_force
 from failover.needs import request_of
 from failover.openai_shape import AsyncShape
 from failover.outbox import Listener, Outbox
-from failover.price_map import price_book
+from failover.price_sources import price_book
 from failover.router_controls import RouterControls
 from failover.router_operations import RouterOperations
 from failover.router_warmth import RouterWarmth

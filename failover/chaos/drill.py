@@ -27,6 +27,7 @@ from failover.chaos.workload import Shape, arrivals, expected
 from failover.chaos.workload_section import Workload
 from failover.chaos.world.chance import Chance
 from failover.chaos.world.governed import terms_told
+from failover.chaos.world.prices import price_events
 from failover.chaos.world.repertoire import Repertoire
 from failover.chaos.world.successes import Source
 from failover.chaos.world.world import World
@@ -34,7 +35,7 @@ from failover.core.decide import Facts
 from failover.core.events import Event, InjectionEnded, InjectionStarted, PriceInForce, TermsInForce
 from failover.core.governance import Oversight
 from failover.lifecycles import calendar_of
-from failover.price_map import price_book
+from failover.price_sources import price_book
 
 
 def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the command line
@@ -121,14 +122,11 @@ def _world_events(scenario: Scenario, routes: Routes, world: World) -> list[tupl
     charged_until_s = until_s + (scenario.workload.deadline_s or routes.deadline_max_s())
     timed: list[tuple[float, Event]] = []
     for target in routes.targets():
-        for price in world.prices.prices[target.name]:
-            if price.valid_to_s is None or price.valid_to_s > start_s:
-                at_s = max(0.0, (price.valid_from_s or start_s) - start_s)
-                rates = price.input_nusd_per_mtok, price.output_nusd_per_mtok
-                timed.append((at_s, PriceInForce(at_s, target.name, *rates)))
+        told = price_events(target.name, world.prices, start_s, charged_until_s)
+        timed += ((event.at_s, event) for event in told)
     names = [target.name for target in routes.targets()]
-    told = terms_told(world.governance, world.real_governance, names, start_s)
-    timed += [(event.at_s, event) for event in told]
+    terms = terms_told(world.governance, world.real_governance, names, start_s)
+    timed += [(event.at_s, event) for event in terms]
     for index, injection in enumerate(scenario.injections):
         if not touches(injection, routes):
             continue  # nothing begins here, and nothing is over when it ends

@@ -176,20 +176,18 @@ def _flat(policy: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def _notes(config: Config) -> Iterator[str]:
     """What is no error and yet worth knowing before an outage tells."""
-    from failover.price_map import model_facts
+    from failover.price_sources import price_book
 
     targets = config.targets.values()
     variables = dict.fromkeys(target.credential for target in targets if target.credential)
     absent = [variable for variable in variables if not os.environ.get(variable)]
     if absent:
         yield f"environment variables that are not set: {', '.join(absent)}"
-    unpriced = [
-        target.name
-        for target in targets
-        if target.name not in config.prices and (target.callable or model_facts(target.model).price is None)
-    ]
+    prices = price_book(config).prices
+    unpriced = [target.name for target in targets if target.name not in prices]
     if unpriced:
         yield f"targets whose price is unknown, here and in litellm's map: {', '.join(unpriced)}"
+    yield from _price_notes(config)
     routed = {target.name for route in config.routes.values() for target in route.targets()}
     idle = [name for name in config.targets if name not in routed]
     if idle:
@@ -201,3 +199,14 @@ def _notes(config: Config) -> Iterator[str]:
         yield f"one attempt in a call, so that no call falls back: {', '.join(hasty)}"
     if config.cassettes is not None and not config.cassettes.is_dir():
         yield f"the folder of cassettes does not exist: {config.cassettes}"
+
+
+def _price_notes(config: Config) -> Iterator[str]:
+    """Where sources contradict each other or are old; that a price is unknown is said already."""
+    from failover.price_sources import price_records
+    from failover.price_sources.findings import findings
+    from failover.price_sources.outlook import outlook
+
+    as_of_s = dt.datetime.now(dt.UTC).timestamp()
+    outlooks = [outlook(record, as_of_s) for record in price_records(config)]
+    yield from (str(found) for found in findings(config, outlooks, as_of_s) if found.kind != "unknown")

@@ -93,7 +93,7 @@ def _explain(config: Config, route: Route, request: Request, moment: dt.datetime
     from failover.core.learned import Learned
     from failover.core.vocabulary import Usage
     from failover.lifecycles import calendar_of, put_into_force
-    from failover.price_map import price_book
+    from failover.price_sources import price_book
 
     prices = price_book(config)
     learned, epoch_s = Learned(config.routes.values()), moment.timestamp()

@@ -22,6 +22,7 @@ EXTRA = {
     "time_machine": "subjects",
     "dask": "dask",
     "distributed": "dask",
+    "genai_prices": "prices",
 }
 """What extras bring, by the names it is imported under, and which extra that is."""
 

@@ -12,7 +12,10 @@ from failover.config.governing import LOCAL, Audit, audit_of, check_governance, 
 from failover.config.json_schema import config_json_schema
 from failover.config.lifecycle_rules import LifecycleRules, lifecycle_rules
 from failover.config.policy_schema import PolicySection
-from failover.config.schema import ConfigSection, Price, Provider, RouteSection, TargetSection
+from failover.config.price_file import PriceFile, book_section, load_price_file
+from failover.config.price_section import listed
+from failover.config.prices import Billing, PriceTerms, dated_prices
+from failover.config.schema import ConfigSection, Provider, RouteSection, TargetSection
 from failover.core.capabilities import Capabilities, Capability
 from failover.core.governance import Governance
 from failover.core.policy import BackoffPolicy, BreakerPolicy, HedgePolicy, Policy, RetryBudgetPolicy
@@ -40,9 +43,9 @@ class Config:
     """Targets and routes by name, prices by target's name, and where both were read from.
 
     `prices` holds only the targets whose price the config tells, in the order they are listed: of
-    several in force the last wins. `governance` says who may have which data, `audit` where it is written
-    down who had, `lifecycle` what it says of the end of models. `source` is the file's name, `<dict>` for a
-    mapping.
+    several in force the last wins; cancelled ones are among them. `price_terms`: the rest of what is said of
+    prices. `governance` says who may have which data, `audit` where it is written down who had, `lifecycle`
+    what it says of the end of models. `source` is the file's name, `<dict>` for a mapping.
     """
 
     targets: Mapping[str, Target]
@@ -53,6 +56,7 @@ class Config:
     lifecycle: LifecycleRules = field(default_factory=LifecycleRules)
     governance: Governance = field(default_factory=Governance)
     audit: Audit | None = None
+    price_terms: PriceTerms = field(default_factory=PriceTerms)
 
 
 Strategies = Mapping[str, Strategy]
@@ -120,13 +124,18 @@ def _config(source: Source, callables: Collection[str], strategies: Strategies) 
         check_governance(section, document, complaints)
         _check_names(strategies, document.file, complaints)
         lifecycle = lifecycle_rules(section, document, complaints)
+    file = None
+    if document and section and book_section(section.price_book).file is not None:
+        path = (document.folder or Path()) / str(book_section(section.price_book).file)
+        file = load_price_file(path, complaints)
     complaints.raise_if_any()
     # Without complaints there are both.
-    built = _built(cast("ConfigSection", section), cast("Document", document))
+    built = _built(cast("ConfigSection", section), cast("Document", document), file)
     return with_strategies(replace(built, lifecycle=lifecycle), strategies)
 
 
-def _built(section: ConfigSection, document: Document) -> Config:
+def _built(section: ConfigSection, document: Document, file: PriceFile | None) -> Config:
+    terms = _terms(section, document, file)
     targets = {
         name: _target(name, target, section.providers.get(target.provider or LOCAL_PROVIDER, Provider()))
         for name, target in section.targets.items()
@@ -135,10 +144,11 @@ def _built(section: ConfigSection, document: Document) -> Config:
         targets=targets,
         routes={name: _route(name, route, targets) for name, route in section.routes.items()},
         prices={
-            name: _prices(target.prices)
+            name: dated_prices(listed(target.prices), terms.billing[name], file, document.file)
             for name, target in section.targets.items()
             if target.prices is not None
         },
+        price_terms=terms,
         cassettes=None if section.cassettes is None else (document.folder or Path()) / section.cassettes,
         source=document.file,
         governance=governance_of(section, targets),
@@ -179,15 +189,17 @@ def _capabilities(section: TargetSection) -> Capabilities:
     )
 
 
-def _prices(section: Price | list[Price]) -> tuple[DatedPrice, ...]:
-    return tuple(
-        DatedPrice(
-            input_nusd_per_mtok=price.input_usd_per_mtok,
-            output_nusd_per_mtok=price.output_usd_per_mtok,
-            valid_from_s=price.valid_from,
-            valid_to_s=price.valid_to,
-        )
-        for price in (section if isinstance(section, list) else [section])
+def _terms(section: ConfigSection, document: Document, file: PriceFile | None) -> PriceTerms:
+    book = book_section(section.price_book)
+    return PriceTerms(
+        file=file,
+        file_name=book.file or "",
+        sources=tuple(book.sources),
+        stale_days=book.stale_days,
+        billing={
+            name: Billing(target.billing.service or "", target.billing.region or "", target.region or "")
+            for name, target in section.targets.items()
+        },
     )
 
 

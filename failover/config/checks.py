@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from math import inf
 
 from failover.config.lifecycle_rules import check_lifecycles
 from failover.config.policy_schema import PolicySection
+from failover.config.price_checks import check_entries
 from failover.config.schema import (
     ConfigSection,
-    Price,
     RouteSection,
     TargetSection,
 )
@@ -31,7 +30,7 @@ def check_config(
     """
     for name, target in section.targets.items():
         _check_target(name, target, document, complaints, callables)
-        _check_prices(target, ("targets", name, "prices"), document, complaints)
+        check_entries(target.prices, ("targets", name, "prices"), document, complaints)
     for name, route in section.routes.items():
         _check_chain(route, ("routes", name, "chain"), document, complaints)
         if isinstance(route.strategy, str):
@@ -84,32 +83,6 @@ def _check_target(
         complaints.add(document, (*place, "provider"), what)
     elif "provider" not in written and not function and "callable" not in written:
         complaints.add(document, place, f"the key 'provider' is missing{ending('', known)}")
-
-
-def _check_prices(target: TargetSection, place: Place, document: Document, complaints: Complaints) -> None:
-    if complaints.blames(document, place):
-        return
-    one = isinstance(target.prices, Price)
-    prices = [target.prices] if isinstance(target.prices, Price) else target.prices or []
-    for position, price in enumerate(prices):
-        here = place if one else (*place, position)
-        starts_s, ends_s = _period(price)
-        if starts_s >= ends_s:
-            complaints.add(document, (*here, "valid_to"), "must be later than valid_from")
-            continue
-        for later in range(position + 1, len(prices)):
-            other_starts_s, other_ends_s = _period(prices[later])
-            if other_starts_s <= starts_s and ends_s <= other_ends_s:
-                what = (
-                    f"is never in force: price {later} covers its whole period, and the last one listed wins"
-                )
-                complaints.add(document, here, what)
-                break
-
-
-def _period(price: Price) -> tuple[float, float]:
-    starts_s = -inf if price.valid_from is None else price.valid_from
-    return starts_s, inf if price.valid_to is None else price.valid_to
 
 
 def _check_chain(route: RouteSection, place: Place, document: Document, complaints: Complaints) -> None:

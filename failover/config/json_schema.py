@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from failover.config.price_file import PriceFile
 from failover.config.schema import ConfigSection
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -17,6 +18,12 @@ def config_json_schema() -> dict[str, Any]:
     """
     schema = _tidied(ConfigSection.model_json_schema())
     return {"$schema": _DIALECT, "title": "failover config", **schema}
+
+
+def price_file_json_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a price file."""
+    schema = _tidied(PriceFile.model_json_schema())
+    return {"$schema": _DIALECT, "title": "failover price file", **schema}
 
 
 def _tidied(schema: Any) -> Any:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, PlainValidator, Tag, WithJsonSchema
 
 from failover.config.audit_section import AuditSection
 from failover.config.lifecycle_section import KeepWarmSection, LifecycleRulesSection, LifecycleSection
 from failover.config.policy_schema import GOVERNANCE, PolicySection
+from failover.config.price_file import PriceBookKey
+from failover.config.price_section import Prices
 from failover.config.terms_section import DataClass, Organisation, TermsOrDated
 from failover.config.values import (
     Address,
     CallableName,
     Credential,
     Folder,
-    Instant,
     Name,
     Text,
-    UsdPerMtok,
     Whole,
 )
 from failover.core.strategies import STRATEGIES
@@ -76,36 +76,13 @@ class CapabilitiesSection(Section):
     reasoning: _Able = None
 
 
-class Price(Section):
-    """What a target costs, and when."""
+class BillingSection(Section):
+    """How its calls are billed; they are sent as ever."""
 
-    later: ClassVar[frozenset[str]] = frozenset(
-        {
-            "cached_input_usd_per_mtok",
-            "batch_input_usd_per_mtok",
-            "batch_output_usd_per_mtok",
-            "tiers",
-            "peak",
-            "region_multipliers",
-            "announced",
-            "cancelled",
-        }
+    service: Literal["batch", "flex", "priority"] | None = Field(
+        default=None, description="The service tier; left out: the standard one."
     )
-
-    input_usd_per_mtok: UsdPerMtok
-    output_usd_per_mtok: UsdPerMtok
-    valid_from: Instant | None = Field(default=None, description="From then on; left out, since ever.")
-    valid_to: Instant | None = Field(default=None, description="Until just before then; left out, for ever.")
-
-
-def _price_branch(value: Any) -> str:
-    return "dated" if isinstance(value, (list, tuple)) else "one"
-
-
-Prices = Annotated[
-    Annotated[Price, Tag("one")] | Annotated[list[Price], Field(min_length=1), Tag("dated")],
-    Discriminator(_price_branch),
-]
+    region: Text | None = Field(default=None, description="The region whose surcharge it is billed.")
 
 
 class TargetSection(Section):
@@ -145,6 +122,7 @@ class TargetSection(Section):
         ),
     )
     prices: Prices | None = None
+    billing: BillingSection = BillingSection()
     lifecycle: LifecycleSection | None = Field(default=None, description="When its model ends.")
     successor: Name | None = Field(
         default=None, description="The target of its chains that takes its place when its model ends."
@@ -194,7 +172,7 @@ class RouteSection(Section):
 class ConfigSection(Section):
     """A failover config: providers, targets, routes."""
 
-    later: ClassVar[frozenset[str]] = (GOVERNANCE - {"lifecycle"}) | {"ledger", "price_book", "state"}
+    later: ClassVar[frozenset[str]] = (GOVERNANCE - {"lifecycle"}) | {"ledger", "state"}
 
     providers: dict[Name, Provider] = Field(default_factory=dict)
     targets: Annotated[dict[Name, TargetSection], Field(min_length=1)]
@@ -216,3 +194,6 @@ class ConfigSection(Section):
     )
     lifecycle: LifecycleRulesSection = LifecycleRulesSection()
     keep_warm: KeepWarmSection | None = Field(default=None, description="Canaries to standbys.")
+    price_book: PriceBookKey | None = Field(
+        default=None, description="A price file, or where else prices come from that no target tells."
+    )

@@ -11,6 +11,7 @@ from typing import ClassVar
 from failover.core.calendar_events import RetirementAhead, RetirementReached
 from failover.core.failures import FailureKind, Scope
 from failover.core.quick import quick
+from failover.core.rates import KindRates, LengthTier
 from failover.core.vocabulary import AttemptCause, Outcome, Reason
 
 
@@ -268,13 +269,18 @@ class InjectionEnded:
 
 @dataclass(frozen=True, slots=True)
 class PriceInForce:
-    """From now on a target costs so many nano-dollars per million tokens."""
+    """From now on a target costs so many nano-dollars per million tokens; None: nobody knows any more.
+
+    `kinds` and `tiers` as in a `DatedPrice`: with them its charges can be reckoned from the events alone.
+    """
 
     event: ClassVar[str] = "price_in_force"
     at_s: float
     target: str
-    input_nusd_per_mtok: int
-    output_nusd_per_mtok: int
+    input_nusd_per_mtok: int | None
+    output_nusd_per_mtok: int | None
+    kinds: KindRates | None = None
+    tiers: tuple[LengthTier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

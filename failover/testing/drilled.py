@@ -27,7 +27,7 @@ from failover.core.strategies import Strategy
 from failover.core.vocabulary import Operation, Target
 from failover.documents import Section, read_document
 from failover.errors import CassetteError, Complaint, ConfigError
-from failover.price_map import price_book
+from failover.price_sources import price_book
 from failover.shipped import shipped_folder
 from failover.testing.injecting import Injecting
 from failover.testing.observed import ObservedRouter, request_of

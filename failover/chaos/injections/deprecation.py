@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal, assert_never
 
 from pydantic import Field, model_validator
@@ -78,8 +77,4 @@ class Deprecation(Injection):
 
     def reprice(self, price: DatedPrice) -> DatedPrice:
         """The successor's price, rounded to whole nano-dollars per million tokens."""
-        return replace(
-            price,
-            input_nusd_per_mtok=round(price.input_nusd_per_mtok * self.price_factor),
-            output_nusd_per_mtok=round(price.output_nusd_per_mtok * self.price_factor),
-        )
+        return price.scaled(self.price_factor)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -12,7 +11,7 @@ from failover.core.prices import DatedPrice
 
 
 class PriceChange(Injection):
-    """Both prices are multiplied by `factor` while it lasts; everybody is billed so, and may know."""
+    """Every rate is multiplied by `factor` while it lasts; everybody is billed so, and may know."""
 
     is_fault: ClassVar[bool] = False
     changes_prices: ClassVar[bool] = True
@@ -29,8 +28,4 @@ class PriceChange(Injection):
 
     def reprice(self, price: DatedPrice) -> DatedPrice:
         """The new price, rounded to whole nano-dollars per million tokens."""
-        return replace(
-            price,
-            input_nusd_per_mtok=round(price.input_nusd_per_mtok * self.factor),
-            output_nusd_per_mtok=round(price.output_nusd_per_mtok * self.factor),
-        )
+        return price.scaled(self.factor)

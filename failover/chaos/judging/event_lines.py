@@ -111,6 +111,8 @@ def _by(event: RetirementAhead | RetirementReached) -> str:
 
 
 def _price_in_force(event: PriceInForce) -> str:
+    if event.input_nusd_per_mtok is None or event.output_nusd_per_mtok is None:
+        return f"price of {event.target}: not known from now on"
     rates = event.input_nusd_per_mtok, event.output_nusd_per_mtok
     costs = " and ".join(f"${rate / NUSD_PER_USD:g}" for rate in rates)
     return f"price of {event.target}: {costs} for a million tokens in and out"

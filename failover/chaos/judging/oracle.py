@@ -22,7 +22,6 @@ from failover.chaos.world.world import World
 from failover.core.decide import space_of
 from failover.core.doubts import judged
 from failover.core.events import CallEnded
-from failover.core.prices import DatedPrice
 from failover.core.substitution import misfit
 from failover.core.vocabulary import Operation, Request, Route, Target, Usage
 
@@ -186,13 +185,11 @@ class Oracle:
         """What it costs at the best price that is in force at any time until the deadline."""
         if usage is None or not (usage.tokens_in or usage.tokens_out):
             return 0
-        start_s = self._world.start_epoch_s
-        charges = [
-            price.charge_nusd(usage)
-            for price in self._world.prices.prices[target.name]
-            if _overlaps(price, start_s + since_s, start_s + until_s)
-        ]
-        return min(charges, default=None)
+        start_s, prices = self._world.start_epoch_s, self._world.prices
+        since_s, until_s = start_s + since_s, start_s + until_s
+        instants = (since_s, *prices.turns_s(target.name, since_s, until_s))
+        in_force = (prices.in_force(target.name, at_s) for at_s in instants)
+        return min((price.charge_nusd(usage) for price in in_force if price is not None), default=None)
 
 
 def _able(route: Route, request: Request) -> Iterator[Target]:
@@ -215,8 +212,3 @@ def _is_good(route: Route, outcome: Outcome) -> bool:
         return False
     doubts = outcome.doubts if outcome.course is None else (*outcome.course.doubts, *outcome.doubts)
     return not doubts or judged(route.policy, doubts)[0] is None
-
-
-def _overlaps(price: DatedPrice, since_s: float, until_s: float) -> bool:
-    begins = price.valid_from_s is None or price.valid_from_s <= until_s
-    return begins and (price.valid_to_s is None or since_s < price.valid_to_s)

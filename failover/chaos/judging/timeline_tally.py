@@ -142,9 +142,10 @@ class TimelineTally(AbsenceTally):
     def price_in_force(self, event: PriceInForce) -> None:
         """The first price of a target is where it begins; another one is a change."""
         self._target(event.target)
-        if event.target in self._prices and len(self._price_changes) < PRICE_CHANGES_MOST:
-            rates = event.input_nusd_per_mtok, event.output_nusd_per_mtok
-            self._price_changes.append(PriceChange(event.at_s, event.target, *rates))
+        input_nusd, output_nusd = event.input_nusd_per_mtok, event.output_nusd_per_mtok
+        is_change = event.target in self._prices and len(self._price_changes) < PRICE_CHANGES_MOST
+        if is_change and input_nusd is not None and output_nusd is not None:
+            self._price_changes.append(PriceChange(event.at_s, event.target, input_nusd, output_nusd))
         self._prices[event.target] = event
 
     def oracle_told(self, arrived_s: float, cost_nusd: int | None, latency_s: float | None) -> None:

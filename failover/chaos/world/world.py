@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
-from itertools import pairwise
-from math import inf
 from typing import Protocol
 
 from failover.chaos.injections import Encounter, Gate, Images, Injection
@@ -17,9 +14,10 @@ from failover.chaos.world.chance import Chance
 from failover.chaos.world.fitted_latency import latency_model
 from failover.chaos.world.image import Exchange
 from failover.chaos.world.latency import LatencyModel
+from failover.chaos.world.prices import woven
 from failover.chaos.world.successes import Successes
 from failover.core.governance import Governance
-from failover.core.prices import DatedPrice, PriceBook
+from failover.core.prices import PriceBook
 from failover.core.vocabulary import Target
 
 
@@ -55,7 +53,7 @@ class World:
         self.injections = injections
         self.start_epoch_s = start_epoch_s
         self.prices = PriceBook(
-            {target.name: _priced(target, injections, prices, start_epoch_s) for target in targets}
+            {target.name: woven(target, injections, prices, start_epoch_s) for target in targets}
         )
         told_terms = Governance() if governance is None else governance
         self.governance = governed.as_known(told_terms, injections, start_epoch_s)
@@ -116,29 +114,3 @@ class World:
         tokens_out = TOKENS_OUT_NOMINAL if shape.tokens_out is None else shape.tokens_out
         first_token_s, total_s = self._latencies[target.name].draw(self.chance, tokens_out, *key)
         return Exchange(answer.image, first_token_s, total_s)
-
-
-def _priced(
-    target: Target, injections: Sequence[Injection], prices: PriceBook, start_epoch_s: float
-) -> tuple[DatedPrice, ...]:
-    """The target's prices with the price changes woven in: one dated price for each stretch of time."""
-    changes = [
-        (start_epoch_s + injection.at_s, start_epoch_s + injection.ends_s, injection)
-        for injection in injections
-        if injection.changes_prices and injection.hits(target)
-    ]
-    # Compared as wall time throughout: a drill's time is finer, and would not come back the same.
-    marks = {at_s for begins_s, ends_s, _ in changes for at_s in (begins_s, ends_s)}
-    for dated in prices.prices.get(target.name, ()):
-        marks |= {at_s for at_s in (dated.valid_from_s, dated.valid_to_s) if at_s is not None}
-    edges = sorted(marks - {inf})
-    woven = []
-    for since_s, until_s in pairwise([None, *edges, None]):
-        as_of_s = start_epoch_s if not edges else edges[0] - 1.0 if since_s is None else since_s
-        price = prices.in_force(target.name, as_of_s)
-        if price is not None:
-            for begins_s, ends_s, change in changes:
-                if begins_s <= as_of_s < ends_s:
-                    price = change.reprice(price)
-            woven.append(replace(price, valid_from_s=since_s, valid_to_s=until_s))
-    return tuple(woven)

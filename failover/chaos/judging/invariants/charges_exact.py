@@ -33,8 +33,11 @@ class ChargesExact(Invariant):
 
     def price_in_force(self, event: PriceInForce) -> None:
         """From now on."""
-        price = DatedPrice(event.input_nusd_per_mtok, event.output_nusd_per_mtok)
-        self._prices[event.target] = price
+        if event.input_nusd_per_mtok is None or event.output_nusd_per_mtok is None:
+            self._prices.pop(event.target, None)
+            return
+        rates = event.input_nusd_per_mtok, event.output_nusd_per_mtok
+        self._prices[event.target] = DatedPrice(*rates, kinds=event.kinds, tiers=event.tiers)
 
     def attempt_ended(self, event: AttemptEnded) -> None:
         """Is the charge right?"""
