@@ -195,6 +195,8 @@ class _Attempt:
                 used.tokens_in,
                 used.tokens_out,
                 cost_nusd,
+                used.estimated,
+                None if used.is_plain() else used,
             )
         )
 
