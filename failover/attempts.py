@@ -90,6 +90,15 @@ class WholeAttempt:
         """Nothing: who awaits `send` is the only one who holds anything."""
 
 
+def helped_out(told: Usage | None, came: Usage | None) -> Usage | None:
+    """What a stream used that is not complete: what was `told` of it, unless much more `came` since."""
+    if told is None or told.estimated or came is None:
+        return came if told is None or told.estimated else told
+    if came.tokens_out <= told.tokens_out * STALE:
+        return told
+    return replace(told, tokens_out=came.tokens_out, estimated=True)
+
+
 class StreamedAttempt:
     """A send whose reply comes in pieces, under its limits.
 
@@ -193,15 +202,11 @@ class StreamedAttempt:
         A provider that counts only at the end, or has told just its beginning, is helped out with a count
         of what came: of its model's own tokens where those are known.
         """
-        told = grown(self.usage, told)
-        if told is not None and told.estimated:
-            told = None
-        came = written(self.send.target.model, (*self.text, *self._unsaid))
-        if told is None or came is None:
-            return told or came
-        if came.tokens_out <= told.tokens_out * STALE:
-            return told
-        return replace(told, tokens_out=came.tokens_out, estimated=True)
+        return helped_out(grown(self.usage, told), self.came())
+
+    def came(self) -> Usage | None:
+        """What its model wrote so far, as we count it; None of nothing."""
+        return written(self.send.target.model, (*self.text, *self._unsaid))
 
     def restart_mark(self) -> Any:
         """The chunk that says: clear what you have."""

@@ -43,11 +43,10 @@ class Ranking:
 
     def quote_nusd(self, state: TargetState) -> int | None:
         """The expected cost of this request at that target, None when its price is unknown."""
-        lengths, target = self.lengths, state.target
-        tokens_out = (
-            self.tokens_out if lengths is None else self.request.expected_out(lengths.at(target.name))
-        )
-        return quote_nusd(self.request, target, tokens_out, self.prices, self.as_of_s)
+        request, target, tokens_out = self.request, state.target, self.tokens_out
+        if self.lengths is not None:
+            tokens_out = request.expected_out(self.lengths.at(target.name))
+        return quote_nusd(request, target, tokens_out, self.prices, self.as_of_s)
 
 
 def quote_nusd(

@@ -20,6 +20,7 @@ from failover.adapters.litellm import LitellmAdapter
 from failover.adapters.loading import load_litellm
 from failover.adapters.operations import METHODS, UnsupportedOperationError
 from failover.adapters.seam import Outbound
+from failover.adapters.usage import usage_of
 from failover.core.failures import FailureKind
 from failover.core.vocabulary import Operation, Reason, Usage
 from failover.tokens import tokens_in
