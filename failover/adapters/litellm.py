@@ -182,8 +182,8 @@ class LitellmAdapter:
         """Tell litellm what its wire says was used, or our count: before it counts, and loads a tokenizer.
 
         At the end of a stream in which it saw no usage, litellm 1.106 counts tokens itself: for Llama and
-        Cohere with tokenizers that it downloads then. It takes a usage from the chunks that it keeps, and
-        the last of them; one that its provider tells yet comes after ours.
+        Cohere with tokenizers that it downloads then. It takes a usage from the chunks that it keeps, the
+        last one by their age: ours is as old as the first, so that one that comes yet goes before it.
         """
         kept = getattr(chunks, "chunks", None)
         if not isinstance(kept, list) or not kept or "stream_options" in outbound.payload:
@@ -194,7 +194,9 @@ class LitellmAdapter:
         counted_in = usage.tokens_in or tokens_in(outbound.payload)
         types: Any = importlib.import_module("litellm.types.utils")
         told = types.Usage(prompt_tokens=counted_in, completion_tokens=usage.tokens_out)
-        kept.append(types.ModelResponseStream(model=kept[0].model, choices=[], usage=told))
+        first, made = kept[0], types.ModelResponseStream(model=kept[0].model, choices=[], usage=told)
+        made.hidden_params["created_at"] = first.hidden_params.get("created_at")
+        kept.insert(1, made)
 
     def _require_answer(self, target: Target, exchange: Exchange) -> None:
         """Raise `BrokenReplyError` where what came over the wire is not an answer.
