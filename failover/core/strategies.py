@@ -57,10 +57,9 @@ def quote_nusd(
     The prompt in the target's own tokens, an answer of `tokens_out`, and the function that bills.
     Nothing is counted where there is no price to multiply it with.
     """
-    price = prices.in_force(target.name, as_of_s)
-    if price is None:
+    if prices.in_force(target.name, as_of_s) is None:
         return None
-    return price.charge_nusd(Usage(request.tokens_in_at(target), tokens_out))
+    return prices.quote_nusd(target.name, Usage(request.tokens_in_at(target), tokens_out), as_of_s)
 
 
 Strategy = Callable[[Sequence[TargetState], Ranking], Sequence[TargetState]]
