@@ -6,13 +6,13 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from typing import Any, Self
 
-from failover import errands
+from failover import errands, tokens
 from failover.adapters.assigned import AssignedAdapters
 from failover.adapters.seam import Adapter
 from failover.attempts import Errand
@@ -224,6 +224,7 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
     def _put(
         self, config: Config, routes: Mapping[str, Route], learned: Learned, adapters: AssignedAdapters
     ) -> InForce:
+        tokens.prepare(_quoted(routes.values()))
         prices = price_book(config) if self._prices is None else self._prices
         driver = Driver(adapters.of, self._clock, self._deliver, self._lock, self._reading)
         facts = Facts(prices, self._epoch_s)
@@ -251,6 +252,13 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
                 background = self._background
         background.require_elsewhere()
         return background
+
+
+def _quoted(routes: Iterable[Route]) -> Iterator[str]:
+    """The models whose prompts are counted before anything is sent to them."""
+    for route in routes:
+        if route.strategy_name in ("cost", "balanced"):
+            yield from (target.model for target in route.targets())
 
 
 def _read(

@@ -88,7 +88,7 @@ def count(text: str, measure: Measure) -> int:
         return 0
     if not measure.encoding:
         return ceil(len(text) / measure.characters)
-    known = len(_encoding(measure.encoding).encode_ordinary(text[:EXACT_CHARACTERS]))
+    known = len(tokenizer(measure.encoding).encode_ordinary(text[:EXACT_CHARACTERS]))
     return known if len(text) <= EXACT_CHARACTERS else ceil(known * len(text) / EXACT_CHARACTERS)
 
 
@@ -146,10 +146,23 @@ class Prompt:
         return count("\n".join(texts), measure) + count(described, measure) + framing + told
 
 
+class Length:
+    """A prompt of which only the length is known, in tokens of four characters."""
+
+    __slots__ = ("_tokens",)
+
+    def __init__(self, tokens: int) -> None:
+        self._tokens = tokens
+
+    def __call__(self, target: Target) -> int:
+        """Its tokens at `target`."""
+        return ceil(self._tokens * CHARACTERS_PER_TOKEN / measure_of(target.model).characters)
+
+
 def prepare(models: Iterable[str]) -> None:
     """Read the tokenizers of these models now: half a second that no call then waits for."""
     for encoding in sorted({measure_of(model).encoding for model in models} - {""}):
-        _encoding(encoding)
+        tokenizer(encoding)
 
 
 def _take_texts(value: Any, texts: list[str]) -> None:
@@ -192,8 +205,8 @@ def _file(encoding: str) -> Path | None:
 
 
 @cache
-def _encoding(name: str) -> Any:
-    """tiktoken's, read from the file: it looks there first, and so never on a network."""
+def tokenizer(name: str) -> Any:
+    """tiktoken's encoding of a name, read from its file: it looks there first, and so never on a network."""
     file = _file(name)
     assert file is not None  # noqa: S101  # else no model is measured by it
     before = os.environ.get(_CACHE)

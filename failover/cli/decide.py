@@ -60,13 +60,18 @@ def _decide(
     from failover.core.vocabulary import Request
     from failover.errors import Complaint, ConfigError
     from failover.known_models import with_model_facts
+    from failover.tokens import Length
 
     config = with_model_facts(load_config(path))
     route = config.routes.get(name)
     if route is None:
         known = ", ".join(sorted(config.routes))
         raise ConfigError([Complaint(str(path), 0, f"route {name!r}", f"no such route; known: {known}")])
-    request = Request("decide", needs.tokens_in, tokens_out, stream=stream, needs=needs)
+    bound = needs.tokens_out or None
+    count = Length(needs.tokens_in)
+    request = Request(
+        "decide", needs.tokens_in, tokens_out, stream, needs=needs, tokens_out_max=bound, count=count
+    )
     moment = dt.datetime.now(dt.UTC) if as_of is None else as_of.replace(tzinfo=dt.UTC)
     _explain(config, route, request, moment)
     return HOLDS
@@ -75,20 +80,22 @@ def _decide(
 def _explain(config: Config, route: Route, request: Request, moment: dt.datetime) -> None:
     from failover.core.decide import Facts, decide
     from failover.core.learned import Learned
-    from failover.core.vocabulary import Usage
+    from failover.core.strategies import quote_nusd
     from failover.price_map import price_book
+    from failover.tokens import measure_of
 
     prices = price_book(config)
     facts = Facts(prices, moment.timestamp())
     decision = decide(route, request, Learned([route]), facts, 0.0, lambda: 0.5)
     click.echo(
         f"route {route.name}, strategy {route.strategy}, {request.tokens_in} tokens in, "
-        f"{request.tokens_out} expected out, prices as of {moment:%Y-%m-%d %H:%M} UTC"
+        f"{request.expected_out(0.0)} expected out, prices as of {moment:%Y-%m-%d %H:%M} UTC"
     )
-    expected = Usage(request.tokens_in, request.tokens_out or 0)
     for place, target in enumerate(decision.order, start=1):
-        quote = prices.quote_nusd(target.name, expected, moment.timestamp())
+        quote = quote_nusd(request, target, request.expected_out(0.0), prices, moment.timestamp())
         price = "price unknown" if quote is None else f"quote ${quote / 1e9:.6f}"
+        if target.model:
+            price += f", ≈ {request.tokens_in_at(target)} tokens in ({measure_of(target.model)})"
         click.echo(f"  {place}. {target.name:<16} {target.model or target.callable:<40} {price}")
     _passed_over(decision)
 
