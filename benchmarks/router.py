@@ -16,7 +16,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from failover import Router
+from failover import Router, tokens
 from failover.adapters.loading import load_litellm
 from failover.core.decide import Facts, decide
 from failover.core.learned import Learned
@@ -110,6 +110,23 @@ def decision_us(count: int) -> float:
     return min(means)
 
 
+def counting_us(model: str) -> tuple[float, float]:
+    """One count of a prompt in a model's own tokens, and one more for another attempt of the same call."""
+    payload, target = (
+        {"messages": [{"role": "user", "content": "hello there, " * 308}]},
+        Target("t", "p", model),
+    )
+    tokens.prepare([model])
+    once, again = [], []
+    for _ in range(200):
+        prompt = tokens.Prompt(payload, 1000)
+        for figures in (once, again):
+            began_s = time.perf_counter()
+            prompt(target)
+            figures.append((time.perf_counter() - began_s) * 1e6)
+    return min(once), min(again)
+
+
 def import_s(module: str) -> float:
     """Seconds to import a module in a fresh interpreter, that of the interpreter taken off."""
 
@@ -140,6 +157,11 @@ async def main() -> None:
         more = f", {(took - before) / (count * 0.9):.2f} us for each more" if before else ""
         print(f"decision over {count:4} targets    {took:8.1f} us{more} (budget: at most 1 us)")
         before = took
+    for model in ("openai/gpt-4o", "anthropic/claude-sonnet-5"):
+        once_us, again_us = counting_us(model)
+        print(
+            f"a prompt of 4000 characters counted for {model:<26} {once_us:8.1f} us, again {again_us:.2f} us"
+        )
     ours_s, theirs_s = import_s("failover"), import_s("litellm")
     ratio = theirs_s / ours_s
     print(f"import failover {ours_s * 1000:.0f} ms, litellm {theirs_s * 1000:.0f} ms: 1/{ratio:.0f} (1/20)")

@@ -6,19 +6,23 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from failover.adapters.seam import Adapter, Answer, Outbound, Piece, told_by
-from failover.adapters.told_usage import usage_told
+from failover.adapters.told_usage import grown, usage_told
 from failover.core.failures import Failure, FailureKind, Phase
 from failover.core.headroom import Headroom
 from failover.core.messages import Failed, FirstToken, Message, Send, Succeeded
 from failover.core.quick import quick
 from failover.core.vocabulary import Operation, Usage
+from failover.tokens import written
 from failover.watchdog import Watchdog
 
 Clock = Callable[[], float]
+
+STALE = 2
+"""A count is of a stream's beginning, as Anthropic's first, where so many times of it came."""
 
 
 @quick
@@ -86,6 +90,15 @@ class WholeAttempt:
         """Nothing: who awaits `send` is the only one who holds anything."""
 
 
+def helped_out(told: Usage | None, came: Usage | None) -> Usage | None:
+    """What a stream used that is not complete: what was `told` of it, unless much more `came` since."""
+    if told is None or told.estimated or came is None:
+        return came if told is None or told.estimated else told
+    if came.tokens_out <= told.tokens_out * STALE:
+        return told
+    return replace(told, tokens_out=came.tokens_out, estimated=True)
+
+
 class StreamedAttempt:
     """A send whose reply comes in pieces, under its limits.
 
@@ -112,6 +125,7 @@ class StreamedAttempt:
         self._headroom: Headroom | None = None
         self._begun = False
         self._said_more_than_text = False
+        self._unsaid: list[str] = []
         self._watchdog = Watchdog()
 
     async def message(self) -> Message:
@@ -160,21 +174,39 @@ class StreamedAttempt:
     async def _broken(self, error: BaseException | None, failure: Failure) -> Message:
         self.error = error
         await self.close()
-        usage, resumable = self.usage or usage_told(error), self.is_resumable()
+        usage, resumable = self.so_far(usage_told(error)), self.is_resumable()
         return Failed(self.send.attempt, failure, usage, resumable=resumable, headroom=told_by(error))
 
     def ended(self) -> Message:
         """The answer is complete: what was held goes on."""
         self.chunks.extend(self._held)
         self._held.clear()
+        usage = self.spent()
         if self._whole:
             try:
                 value = self._adapter.assemble(self._outbound, tuple(self.chunks))
             except Exception as error:  # noqa: BLE001  # its chunks make no reply, whatever it says of that
                 self.error = error
-                return Failed(self.send.attempt, Failure(FailureKind.MALFORMED_REPLY), self.usage)
-            self.answer = Answer(value, self.usage)
-        return Succeeded(self.send.attempt, self.usage, self._doubts)
+                return Failed(self.send.attempt, Failure(FailureKind.MALFORMED_REPLY), usage)
+            self.answer = Answer(value, usage)
+        return Succeeded(self.send.attempt, usage, self._doubts)
+
+    def spent(self) -> Usage | None:
+        """What the answer used, now that it is complete: as its provider says, where it does."""
+        told = self.usage
+        return told if told is not None and not told.estimated else self.so_far()
+
+    def so_far(self, told: Usage | None = None) -> Usage | None:
+        """What it used until now; `told`: what its provider said of that at last.
+
+        A provider that counts only at the end, or has told just its beginning, is helped out with a count
+        of what came: of its model's own tokens where those are known.
+        """
+        return helped_out(grown(self.usage, told), self.came())
+
+    def came(self) -> Usage | None:
+        """What its model wrote so far, as we count it; None of nothing."""
+        return written(self.send.target.model, (*self.text, *self._unsaid))
 
     def restart_mark(self) -> Any:
         """The chunk that says: clear what you have."""
@@ -197,13 +229,17 @@ class StreamedAttempt:
         if piece.finish_reason:
             self.finish_reason = piece.finish_reason
         if piece.usage is not None:
-            self.usage = piece.usage
+            self.usage = grown(self.usage, piece.usage)
         if piece.doubts:
             self._doubts += piece.doubts
         if piece.headroom is not None:
             self._headroom = piece.headroom
-        if piece.value is None:
-            return
+        if piece.value is not None:
+            self._take(piece)
+
+    def _take(self, piece: Piece) -> None:
+        if piece.unsaid:
+            self._unsaid.append(piece.unsaid)
         if piece.tool_call or self._held:
             self._said_more_than_text = True
             if self._holds:

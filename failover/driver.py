@@ -176,8 +176,9 @@ class Run:
         """An answer that was read to its end is a success, even if the reader left right after it."""
         for attempt in self.attempts.values():
             if isinstance(attempt, StreamedAttempt) and attempt.finish_reason:
-                return Succeeded(attempt.send.attempt, attempt.usage)
-        return CallerLeft()
+                return Succeeded(attempt.send.attempt, attempt.spent())
+        begun = (each for each in self.attempts.values() if isinstance(each, StreamedAttempt))
+        return CallerLeft(next((usage for each in begun if (usage := each.so_far()) is not None), None))
 
 
 class AsyncRun(Run):

@@ -9,7 +9,7 @@ from failover.attempts import Errand
 from failover.core.capabilities import NOTHING, Capability, Needs
 from failover.core.vocabulary import Operation, Request
 from failover.errands import CallOptions, tokens_out
-from failover.tokens import tokens_in
+from failover.tokens import Prompt, tokens_in
 
 SHORT_TOKENS = 1000
 """A prompt of so many tokens fits any window that anybody chats with."""
@@ -44,14 +44,16 @@ def request_of(number: int, errand: Errand, options: CallOptions) -> Request:
     operation, payload = errand.operation, errand.payload
     if operation is Operation.CALL:
         # A plain function takes whatever it takes: its arguments are no prompt and no parameters.
-        prompt_tokens, answer_tokens, needs = 0, None, NOTHING
+        prompt_tokens, expected, answer_tokens, count, needs = 0, None, None, None, NOTHING
     else:
         prompt_tokens, answer_tokens = tokens_in(payload), tokens_out(errand)
+        expected = 0 if operation is Operation.EMBEDDING else None
+        count = Prompt(payload, prompt_tokens)
         needs = needs_of(payload, operation, prompt_tokens, answer_tokens)
     return Request(
         str(number),
         prompt_tokens,
-        answer_tokens,
+        expected,
         options.stream,
         options.deadline_s,
         operation,
@@ -62,6 +64,8 @@ def request_of(number: int, errand: Errand, options: CallOptions) -> Request:
         options.tenant,
         options.tags,
         options.max_cost_nusd,
+        answer_tokens,
+        count,
     )
 
 

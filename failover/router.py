@@ -6,13 +6,13 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from typing import Any, ClassVar, Self
 
-from failover import errands
+from failover import errands, tokens
 from failover.adapters.assigned import AssignedAdapters
 from failover.adapters.seam import Adapter
 from failover.attempts import Errand
@@ -258,6 +258,7 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
         adapters: AssignedAdapters,
         before: Calendar,
     ) -> InForce:
+        tokens.prepare(_quoted(routes.values()))
         prices = price_book(config) if self._prices is None else self._prices
         gate = self._gates.of(config.audit)
         driver = Driver(adapters.of, self._clock, self._deliver, self._lock, self._reading, gate)
@@ -292,6 +293,13 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
                 background = self._background
         background.require_elsewhere()
         return background
+
+
+def _quoted(routes: Iterable[Route]) -> Iterator[str]:
+    """The models whose prompts are counted before anything is sent to them."""
+    for route in routes:
+        if route.strategy_name in ("cost", "balanced"):
+            yield from (target.model for target in route.targets())
 
 
 def _read(

@@ -17,16 +17,18 @@ from failover.adapters.classify_reply import classify_reply
 from failover.adapters.clients import ClientKey, ClientPool, Style
 from failover.adapters.continuation import with_prefill
 from failover.adapters.loading import load_litellm, load_provider
-from failover.adapters.operations import METHODS, UnsupportedOperationError, deaf_to_retries, usage_of
-from failover.adapters.pieces import PieceReader, doubts_of
+from failover.adapters.operations import METHODS, UnsupportedOperationError, deaf_to_retries
+from failover.adapters.pieces import PieceReader, counted, doubts_of, texts_of
 from failover.adapters.quota import headroom_of
 from failover.adapters.response_events import EventReader, assembled, restart_event
 from failover.adapters.seam import HEADROOM, Answer, Outbound, Piece
 from failover.adapters.told_usage import USAGE, usage_in
 from failover.adapters.transport import BrokenReplyError, Exchange, watched
+from failover.adapters.usage import usage_of
 from failover.core.failures import Failure, FailureKind
-from failover.core.vocabulary import Operation, Target
+from failover.core.vocabulary import Operation, Target, Usage
 from failover.errors import Complaint, ConfigError, FailoverError
+from failover.tokens import tokens_in, written
 
 if TYPE_CHECKING:
     import httpx
@@ -96,7 +98,9 @@ class LitellmAdapter:
             await exchange.aclose()
             self._tell(error, exchange)
             raise
-        usage = usage_of(getattr(value, "usage", None))
+        usage = counted(usage_of(getattr(value, "usage", None)), exchange)
+        if usage is None and outbound.operation == Operation.COMPLETION:
+            usage = written(outbound.target.model, texts_of(value))
         headroom = headroom_of(exchange.headers, self._wall())
         return Answer(value, usage, doubts_of(outbound, exchange, value), headroom)
 
@@ -128,6 +132,8 @@ class LitellmAdapter:
                 if piece.finish_reason or torn or (exchange.over and not piece.has_token):
                     self._require_answer(outbound.target, exchange)
                 yield piece
+                if piece.finish_reason:
+                    self._count_for(chunks, outbound, exchange)
                 try:
                     chunk = await chunks.__anext__()  # half of what `anext` with a default costs
                 except StopAsyncIteration:
@@ -171,6 +177,26 @@ class LitellmAdapter:
         failure = classify_exception(target, error, self._wall())
         answered = exchange.status is not None and exchange.status < HTTPStatus.BAD_REQUEST
         return _malformed(exchange) if answered and failure.kind in _UNREADABLE else failure
+
+    def _count_for(self, chunks: Any, outbound: Outbound, exchange: Exchange) -> None:
+        """Tell litellm what its wire says was used, or our count: before it counts, and loads a tokenizer.
+
+        At the end of a stream in which it saw no usage, litellm 1.106 counts tokens itself: for Llama and
+        Cohere with tokenizers that it downloads then. It takes a usage from the chunks that it keeps, the
+        last one by their age: ours is as old as the first, so that one that comes yet goes before it.
+        """
+        kept = getattr(chunks, "chunks", None)
+        if not isinstance(kept, list) or not kept or "stream_options" in outbound.payload:
+            return
+        model = outbound.target.model
+        usage = usage_in(exchange.seen()) or written(model, [getattr(chunks, "response_uptil_now", "")])
+        usage = Usage() if usage is None else usage
+        counted_in = usage.tokens_in or tokens_in(outbound.payload)
+        types: Any = importlib.import_module("litellm.types.utils")
+        told = types.Usage(prompt_tokens=counted_in, completion_tokens=usage.tokens_out)
+        first, made = kept[0], types.ModelResponseStream(model=kept[0].model, choices=[], usage=told)
+        made.hidden_params["created_at"] = first.hidden_params.get("created_at")
+        kept.insert(1, made)
 
     def _require_answer(self, target: Target, exchange: Exchange) -> None:
         """Raise `BrokenReplyError` where what came over the wire is not an answer.

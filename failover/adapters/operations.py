@@ -13,7 +13,7 @@ from typing import Any
 
 from failover.adapters.clients import Style, style_of
 from failover.core.failures import Failure, FailureKind
-from failover.core.vocabulary import Operation, Target, Usage
+from failover.core.vocabulary import Operation, Target
 from failover.errors import FailoverError
 
 
@@ -50,23 +50,6 @@ class Method:
         if style is None:
             raise UnsupportedOperationError(target, operation, provider, self.styles)
         return style
-
-
-def usage_of(usage: Any) -> Usage | None:
-    """Tokens as OpenAI's APIs name them; None where nobody counted any.
-
-    litellm makes up a usage of zeros for pictures that are billed by the piece.
-    """
-    if usage is None:
-        return None
-    tokens_in = _first(usage, "prompt_tokens", "input_tokens")
-    tokens_out = _first(usage, "completion_tokens", "output_tokens")
-    return Usage(tokens_in, tokens_out) if tokens_in or tokens_out else None
-
-
-def _first(usage: Any, *names: str) -> int:
-    told = (getattr(usage, name, None) for name in names)
-    return next((value for value in told if isinstance(value, int)), 0)
 
 
 def _has(name: str, what: str) -> Callable[[Any], str]:

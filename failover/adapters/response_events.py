@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
-from failover.adapters.operations import METHODS, usage_of
-from failover.adapters.pieces import PieceReader
+from failover.adapters.operations import METHODS
+from failover.adapters.pieces import PieceReader, counted
 from failover.adapters.seam import Piece
+from failover.adapters.usage import usage_of
 from failover.core.vocabulary import Operation
 
 RESTART = "failover.restart"
@@ -43,6 +44,7 @@ class EventReader(PieceReader):
             event,
             has_token=delta or (begun and kind.endswith(".added")),
             text=event.delta if kind == _TEXT else "",
+            unsaid=event.delta if delta and kind != _TEXT and isinstance(event.delta, str) else "",
             tool_call=begun or kind.startswith(_OF_CALLS),
             doubts=self._doubts(ended=False),
             headroom=self._taken_headroom(),
@@ -54,7 +56,7 @@ class EventReader(PieceReader):
         return Piece(
             event,
             finish_reason=response.status or "completed",
-            usage=usage_of(response.usage),
+            usage=counted(usage_of(response.usage), self._exchange),
             doubts=self._doubts(ended=True),
             headroom=self._taken_headroom(),
         )

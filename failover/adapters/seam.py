@@ -59,6 +59,7 @@ class Piece:
     `text`: the part of the answer's text in it. `tool_call`: it holds a part of one. `finish_reason`:
     set on the piece that ends the answer. `usage`: set where the provider tells. `doubts`: as of an
     `Answer`, each told once, as soon as it is known. `headroom`: on the first piece, as in `Answer`.
+    `unsaid`: what else its model wrote: reasoning, the arguments of a tool call.
     """
 
     value: Any
@@ -69,6 +70,7 @@ class Piece:
     tool_call: bool = False
     doubts: tuple[Failure, ...] = ()
     headroom: Headroom | None = None
+    unsaid: str = ""
 
 
 class Adapter(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,7 @@ def _decide(path: Path, name: str, request: Request, as_of: dt.datetime | None) 
     from failover.config.governing import is_label, unknown_class
     from failover.errors import Complaint, ConfigError
     from failover.known_models import with_model_facts
+    from failover.tokens import Length
 
     config = with_model_facts(load_config(path))
     route = config.routes.get(name)
@@ -82,6 +84,8 @@ def _decide(path: Path, name: str, request: Request, as_of: dt.datetime | None) 
     if not is_label(config.governance, request.data_class):
         what = unknown_class(config.governance, request.data_class)
         raise ConfigError([Complaint(str(path), 0, "--data-class", what)])
+    count = Length(request.tokens_in)
+    request = replace(request, tokens_out_max=request.needs.tokens_out or None, count=count)
     moment = dt.datetime.now(dt.UTC) if as_of is None else as_of.replace(tzinfo=dt.UTC)
     _explain(config, route, request, moment)
     return HOLDS
@@ -91,9 +95,10 @@ def _explain(config: Config, route: Route, request: Request, moment: dt.datetime
     from failover.core.decide import Facts, decide
     from failover.core.governance import Oversight
     from failover.core.learned import Learned
-    from failover.core.vocabulary import Usage
+    from failover.core.strategies import quote_nusd
     from failover.lifecycles import calendar_of, put_into_force
     from failover.price_sources import price_book
+    from failover.tokens import measure_of
 
     prices = price_book(config)
     learned, epoch_s = Learned(config.routes.values()), moment.timestamp()
@@ -102,15 +107,16 @@ def _explain(config: Config, route: Route, request: Request, moment: dt.datetime
     decision = decide(route, request, learned, facts, 0.0, lambda: 0.5)
     click.echo(
         f"route {route.name}, strategy {route.strategy}, {request.tokens_in} tokens in, "
-        f"{request.tokens_out} expected out, prices as of {moment:%Y-%m-%d %H:%M} UTC"
+        f"{request.expected_out(0.0)} expected out, prices as of {moment:%Y-%m-%d %H:%M} UTC"
     )
     if config.governance.is_on:
         named = f"data class {decision.data_class}" if decision.data_class else NAMELESS
         click.echo(f"  {named}, terms as of the same")
-    expected = Usage(request.tokens_in, request.tokens_out or 0)
     for place, target in enumerate(decision.order, start=1):
-        quote = prices.quote_nusd(target.name, expected, moment.timestamp())
+        quote = quote_nusd(request, target, request.expected_out(0.0), prices, moment.timestamp())
         price = "price unknown" if quote is None else f"quote ${quote / 1e9:.6f}"
+        if target.model:
+            price += f", ≈ {request.tokens_in_at(target)} tokens in ({measure_of(target.model)})"
         click.echo(f"  {place}. {target.name:<16} {target.model or target.callable:<40} {price}")
     _passed_over(decision, moment)
 

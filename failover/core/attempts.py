@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from failover.core import evidence
 from failover.core.backoff import Wait
 from failover.core.candidates import Pick
 from failover.core.decide import Facts, forbidden
-from failover.core.failures import Failure, FailureKind
+from failover.core.failures import Failure, FailureKind, Phase
 from failover.core.headroom import Headroom
 from failover.core.learned import Learned
 from failover.core.limits import Load
 from failover.core.logbook import Attempt, Logbook
 from failover.core.messages import Cancel, Command
+from failover.core.strategies import quote_nusd
 from failover.core.vocabulary import AttemptCause, Operation, Outcome, Request, Target, Usage
 from failover.errors import LocalError
 
 _FREE_UNTOLD = (Operation.COMPLETION, Operation.CALL)
 """Whose answer costs nothing as far as no usage is told. The others bill by picture, second or search."""
+
+
+def _was_given_up(failure: Failure) -> bool:
+    """Whether a limit of ours ended it, after it was sent: its provider may have gone on.
+
+    Who refuses, breaks off or cannot be reached is taken to bill nothing but what it told.
+    """
+    ours = failure.kind is FailureKind.TIMEOUT and failure.status is None
+    return ours and failure.phase is not Phase.CONNECT
 
 
 class Attempts:
@@ -72,8 +84,10 @@ class Attempts:
         self._learned.succeed(state, attempt.permit, now, attempt.first_token_s)
         if self._logbook.failures:
             evidence.served(self._learned.states, self._logbook.failures, now, self._learned.recorder.tell)
+        if usage is not None and usage.estimated:
+            usage = self._sent(attempt, usage)
         if usage is not None:
-            self._learned.tokens_out[self._route].observe(usage.tokens_out)
+            self._learned.tokens_out[self._route].observe(state.target.name, usage.tokens_out)
         self._close(attempt, Outcome.SUCCESS, Outcome.SUCCESS, None, usage, now)
 
     def fail(
@@ -88,26 +102,47 @@ class Attempts:
             self._learned.abandon(attempt.state, attempt.permit, now)
         else:
             permit = self._learned.blame(attempt.state, attempt.permit, failure, now, wait)
+        if _was_given_up(failure) or (usage is not None and usage.estimated):
+            usage = self._sent(attempt, usage)
         self._close(attempt, Outcome.FAILURE, permit, failure, usage, now)
         return permit
 
-    def abandon(self, now: float, but: Attempt | None = None) -> tuple[Command, ...]:
-        """Stop what still runs, all of it `but` one: nobody is to blame."""
+    def abandon(
+        self, now: float, but: Attempt | None = None, used: Usage | None = None
+    ) -> tuple[Command, ...]:
+        """Stop what still runs, all of it `but` one: nobody is to blame.
+
+        It was sent, and its provider counts from there. `used` is what is known of the one that had begun.
+        """
         if not self.running or (but is not None and len(self.running) == 1):
             return ()
         left = [attempt for attempt in self.running.values() if attempt is not but]
         for attempt in left:
             self._learned.abandon(attempt.state, attempt.permit, now)
-            self._close(attempt, Outcome.ABANDONED, Outcome.ABANDONED, None, None, now)
+            usage = self._sent(attempt, None if attempt.first_token_s is None else used)
+            self._close(attempt, Outcome.ABANDONED, Outcome.ABANDONED, None, usage, now)
         return tuple(Cancel(attempt.number) for attempt in left)
 
     def quote_nusd(self, target: str, now: float) -> int | None:
         """What one more is expected to cost at `target`, None where nobody knows its price."""
-        tokens_out = self._request.tokens_out
-        if tokens_out is None:
-            tokens_out = int(self._learned.tokens_out[self._route].value)
-        as_of_s = self._facts.epoch_s + now
-        return self._facts.prices.quote_nusd(target, Usage(self._request.tokens_in, tokens_out), as_of_s)
+        request, asked = self._request, self._learned.states[target].target
+        tokens_out = request.expected_out(self._learned.tokens_out[self._route].at(target))
+        return quote_nusd(request, asked, tokens_out, self._facts.prices, self._facts.epoch_s + now)
+
+    def _sent(self, attempt: Attempt, told: Usage | None) -> Usage | None:
+        """What an attempt used that was sent, and given up: its prompt at least, where nobody told more.
+
+        What a plain function uses nobody knows.
+        """
+        target = attempt.state.target
+        if told is not None and told.tokens_in:
+            return told
+        if not target.model:
+            return told
+        tokens_in = self._request.tokens_in_at(target)
+        if told is not None:
+            return replace(told, tokens_in=tokens_in, estimated=True)
+        return Usage(tokens_in, estimated=True) if tokens_in else None
 
     def _close(
         self,
@@ -119,7 +154,7 @@ class Attempts:
         now: float,
     ) -> None:
         del self.running[attempt.number]
-        if usage is not None and attempt.permit.tally is not None:
+        if usage is not None and not usage.estimated and attempt.permit.tally is not None:
             attempt.permit.tally.correct(usage)
         name = attempt.state.target.name
         cost_nusd = self._facts.prices.charge_nusd(name, usage, self._facts.epoch_s + now)

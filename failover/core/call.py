@@ -110,7 +110,7 @@ class Call:
         self._learned.hold_back(decision.held_back, now)
         counting, load = self._learned.counting, None
         if counting.is_on:
-            load = counting.load_of(self.request, self._learned.tokens_out[self.route.name].value)
+            load = counting.load_of(self.request, self._learned.tokens_out[self.route.name].overall.value)
         told = (self.route, self.request, self._facts, decision, self._learned, self._deadline_s, self._rng)
         self._candidates = Candidates(*told, stream=self._live, load=load)
         self._logbook.call_started(decision, self._deadline_s, now)
@@ -130,7 +130,7 @@ class Call:
             case Woken():
                 return self._woken(now)
             case CallerLeft():
-                return self._caller_left(now)
+                return self._caller_left(message, now)
             case _:
                 assert_never(message)
 
@@ -267,8 +267,8 @@ class Call:
             return self.route.policy.on_content_filtered is OnContentFiltered.FAIL
         return next_target is NextTarget.NO
 
-    def _caller_left(self, now: float) -> Commands:
-        cancels = self._attempts.abandon(now)
+    def _caller_left(self, message: CallerLeft, now: float) -> Commands:
+        cancels = self._attempts.abandon(now, used=message.usage)
         self._end(None, FailureKind.CANCELLED.value, now)
         return cancels
 

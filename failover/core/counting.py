@@ -58,8 +58,12 @@ class Counting:
         return self.quotas.of((target.provider, target.credential, target.model))
 
     def load_of(self, request: Request, tokens_out: float) -> Load:
-        """What a request sends, `tokens_out` where it does not say itself."""
-        return Load(request.tokens_in, int(tokens_out) if request.tokens_out is None else request.tokens_out)
+        """What a request sends, `tokens_out` where it does not say itself.
+
+        Where its caller sets a bound, providers count that against a limit, however short the answer.
+        """
+        told = request.tokens_out if request.tokens_out_max is None else request.tokens_out_max
+        return Load(request.tokens_in, int(tokens_out) if told is None else told)
 
     def count(self, quota: Quota, limiter: Limiter | None, load: Load | None, now: float) -> Tally:
         """An attempt starts."""

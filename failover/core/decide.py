@@ -38,17 +38,16 @@ def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: 
     A strategy of the caller's own can lose or invent no target, and where it raises the author's
     order stands: it may be wrong about who is best, and never takes a route down.
     """
-    tokens_out = request.tokens_out
-    if tokens_out is None:
-        tokens_out = int(learned.tokens_out[route.name].value)
-    ranking = Ranking(request, tokens_out, facts.prices, facts.epoch_s + now, rng, now)
+    lengths = learned.tokens_out[route.name]
+    tokens_out = request.expected_out(lengths.overall.value)
+    ranking = Ranking(request, tokens_out, facts.prices, facts.epoch_s + now, rng, now, lengths)
     order: list[Target] = []
     passed_over: list[PassedOver] = []
     shunned: list[PassedOver] = []
     failed = False
     states = learned.states
     counting = learned.counting
-    load = counting.load_of(request, tokens_out) if counting.is_on else None
+    load = counting.load_of(request, lengths.overall.value) if counting.is_on else None
     space = space_of(route.targets()[0]) if request.operation == Operation.EMBEDDING else None
     picky = space is not None or request.needs is not NOTHING
     calendar = facts.calendar

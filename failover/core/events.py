@@ -12,7 +12,7 @@ from failover.core.calendar_events import RetirementAhead, RetirementReached
 from failover.core.failures import FailureKind, Scope
 from failover.core.quick import quick
 from failover.core.rates import KindRates, LengthTier
-from failover.core.vocabulary import AttemptCause, Outcome, Reason
+from failover.core.vocabulary import AttemptCause, Outcome, Reason, Usage
 
 
 @quick
@@ -68,7 +68,9 @@ class FirstTokenReceived:
 class AttemptEnded:
     """An attempt ended; `permit` says how its permit was settled (exactly once).
 
-    `cost_nusd` None: tokens were used, and nobody knows their price.
+    `cost_nusd` None: tokens were used, and nobody knows their price. `estimated`: the provider told no
+    usage, or not all of it, and the tokens are our count. `usage` is set where some of them were of a kind
+    with a price of its own (`used` says all in any case).
     """
 
     event: ClassVar[str] = "attempt_ended"
@@ -86,6 +88,14 @@ class AttemptEnded:
     tokens_in: int
     tokens_out: int
     cost_nusd: int | None
+    estimated: bool = False
+    usage: Usage | None = None
+
+    def used(self) -> Usage:
+        """All that it used, kind by kind: what its charge is computed from."""
+        if self.usage is not None:
+            return self.usage
+        return Usage(self.tokens_in, self.tokens_out, estimated=self.estimated)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from failover.core.failures import Failure, FailureKind, Scope, StayAway
 from failover.core.headroom import Quotas
 from failover.core.limits import Load
 from failover.core.policy import Policy
-from failover.core.stats import TokenMean
+from failover.core.stats import AnswerLengths
 from failover.core.target_state import LimitedState, TargetState
 from failover.core.vocabulary import FaultDomain, Outcome, Route, Target
 
@@ -73,13 +73,13 @@ class Learned:
         self.states: dict[str, TargetState] = {}
         self.budgets: dict[str, RetryBudget] = {}
         self.hedges: dict[str, HedgeBudget] = {}
-        self.tokens_out: dict[str, TokenMean] = {}
+        self.tokens_out: dict[str, AnswerLengths] = {}
         for route in routes:
             self.routes[route.name] = route
             self.budgets[route.name] = RetryBudget(route.policy.retry_budget)
             if route.policy.hedge is not None:
                 self.hedges[route.name] = HedgeBudget(route.policy.hedge)
-            self.tokens_out[route.name] = TokenMean()
+            self.tokens_out[route.name] = AnswerLengths()
             for target in route.targets():
                 if target.name not in self.states:
                     self.states[target.name] = self._new_state(target, route.policy)

@@ -18,6 +18,8 @@ from failover.core.records import AttemptRecord, CallRecord, total_nusd
 from failover.core.target_state import TargetState
 from failover.core.vocabulary import AttemptCause, Decision, Outcome, PassedOver, Usage
 
+_NOTHING_USED = Usage()
+
 
 class Attempt:
     """One running send. `first_token_s` counts from its start; `resume`: it continues a partial text.
@@ -126,10 +128,11 @@ class Logbook:
                 first_token_s,
                 cost_nusd,
                 attempt.doubts,
+                usage,
             )
         )
         if self._record is not None:
-            tokens_in, tokens_out = (0, 0) if usage is None else (usage.tokens_in, usage.tokens_out)
+            used = _NOTHING_USED if usage is None else usage
             self._record(
                 AttemptEnded(
                     now,
@@ -143,9 +146,11 @@ class Logbook:
                     retry_after_s,
                     started_s,
                     first_token_s,
-                    tokens_in,
-                    tokens_out,
+                    used.tokens_in,
+                    used.tokens_out,
                     cost_nusd,
+                    used.estimated,
+                    None if used.is_plain() else used,
                 )
             )
 

@@ -67,7 +67,12 @@ class Woken:
 @quick
 @dataclass(frozen=True, slots=True)
 class CallerLeft:
-    """The caller cancelled, or closed the stream early. Nobody is to blame."""
+    """The caller cancelled, or closed the stream early. Nobody is to blame.
+
+    `usage`: what the attempt had used whose stream was being read, as far as is known.
+    """
+
+    usage: Usage | None = None
 
 
 Message = FirstToken | Succeeded | Failed | Woken | CallerLeft

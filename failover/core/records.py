@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from failover.core.quick import quick
-from failover.core.vocabulary import AttemptCause, Outcome, PassedOver
+from failover.core.vocabulary import AttemptCause, Outcome, PassedOver, Usage
 
 
 @quick
@@ -15,7 +15,8 @@ class AttemptRecord:
     """One send of a call: what happened, when (seconds of the driver's clock), and what it cost.
 
     `cost_nusd` None: tokens were used, and nobody knows their price. `doubts`: the answer was handed on
-    though it is perhaps not what was asked for, such as `wrong_model`.
+    though it is perhaps not what was asked for, such as `wrong_model`. `usage` None: it used nothing that
+    anybody knows of.
     """
 
     target: str
@@ -28,6 +29,7 @@ class AttemptRecord:
     first_token_s: float | None
     cost_nusd: int | None
     doubts: tuple[str, ...] = ()
+    usage: Usage | None = None
 
 
 def total_nusd(attempts: Sequence[AttemptRecord]) -> int | None:

@@ -77,6 +77,36 @@ class TokenMean:
         self.value += (tokens - self.value) * WEIGHT_MIN
 
 
+class AnswerLengths:
+    """The expected length of the answers of a route, and of each of its targets that was seen often enough.
+
+    A model that reasons writes many times what another does for the same prompt.
+    """
+
+    ENOUGH = 20
+    __slots__ = ("_at", "overall")
+
+    def __init__(self) -> None:
+        self.overall = TokenMean()
+        self._at: dict[str, list[float]] = {}
+
+    def observe(self, target: str, tokens: int) -> None:
+        """Take in the output length of one reply of `target`."""
+        self.overall.observe(tokens)
+        seen = self._at.get(target)
+        if seen is None:
+            self._at[target] = [1.0, float(tokens)]
+            return
+        seen[0] += 1.0
+        # A plain mean of the first of them, then a moving one: no prior of another model's to forget.
+        seen[1] += (tokens - seen[1]) * max(1.0 / seen[0], WEIGHT_MIN)
+
+    def at(self, target: str) -> float:
+        """What is usual at `target`; before it was seen often enough, on its route."""
+        seen = self._at.get(target)
+        return self.overall.value if seen is None or seen[0] < self.ENOUGH else seen[1]
+
+
 class Window:
     """Counts over the last `window_s` seconds, in ten buckets: flat memory whatever the traffic."""
 

@@ -8,8 +8,9 @@ from math import inf, log
 
 from failover.core.prices import PriceBook
 from failover.core.quick import quick
+from failover.core.stats import AnswerLengths
 from failover.core.target_state import TargetState
-from failover.core.vocabulary import Request, Usage
+from failover.core.vocabulary import Request, Target, Usage
 
 EXPLORATION_SHARE = 0.02
 """How many requests go first to the target seen longest ago, so that none is condemned for ever."""
@@ -28,7 +29,8 @@ class Ranking:
     """What a strategy may look at: the request, prices as of now, and chance as an argument.
 
     `tokens_out` is the expected length of the answer; `as_of_s` epoch seconds; `rng` draws [0, 1).
-    `now` is the driver's clock, in which the states tell their times.
+    `now` is the driver's clock, in which the states tell their times. `lengths`: how long answers are
+    at each target; without it `tokens_out` stands for all.
     """
 
     request: Request
@@ -37,11 +39,27 @@ class Ranking:
     as_of_s: float
     rng: Rng
     now: float = 0.0
+    lengths: AnswerLengths | None = None
 
     def quote_nusd(self, state: TargetState) -> int | None:
         """The expected cost of this request at that target, None when its price is unknown."""
-        expected = Usage(self.request.tokens_in, self.tokens_out)
-        return self.prices.quote_nusd(state.target.name, expected, self.as_of_s)
+        request, target, tokens_out = self.request, state.target, self.tokens_out
+        if self.lengths is not None:
+            tokens_out = request.expected_out(self.lengths.at(target.name))
+        return quote_nusd(request, target, tokens_out, self.prices, self.as_of_s)
+
+
+def quote_nusd(
+    request: Request, target: Target, tokens_out: int, prices: PriceBook, as_of_s: float
+) -> int | None:
+    """What `request` is expected to cost at `target`, None where nobody knows its price.
+
+    The prompt in the target's own tokens, an answer of `tokens_out`, and the function that bills.
+    Nothing is counted where there is no price to multiply it with.
+    """
+    if prices.in_force(target.name, as_of_s) is None:
+        return None
+    return prices.quote_nusd(target.name, Usage(request.tokens_in_at(target), tokens_out), as_of_s)
 
 
 Strategy = Callable[[Sequence[TargetState], Ranking], Sequence[TargetState]]

@@ -111,6 +111,8 @@ class Request:
     """What the caller asked, as far as deciding needs to know: never its content.
 
     `tokens_out` is the expected length of the answer; None lets the router use what it learned.
+    `tokens_out_max` is the longest that its caller lets it become: a bound, and no expectation. `count`
+    counts the prompt as a target would; without it, `tokens_in` stands for all.
     `delivery` None: the policy's. One that is not `replay_safe` is never hedged. `data_class`: which of the
     config's its data are. `tenant` and `tags`: for whom and for what it is. `max_cost_nusd`: what all of
     its attempts may cost together.
@@ -129,12 +131,24 @@ class Request:
     tenant: str = ""
     tags: frozenset[str] = frozenset()
     max_cost_nusd: int | None = None
+    tokens_out_max: int | None = None
+    count: Callable[[Target], int] | None = None
+
+    def tokens_in_at(self, target: Target) -> int:
+        """The length of the prompt in the tokens of `target`."""
+        return self.tokens_in if self.count is None else self.count(target)
+
+    def expected_out(self, learned: float) -> int:
+        """The expected length of the answer, where `learned` is what is usual: never above its bound."""
+        expected = int(learned) if self.tokens_out is None else self.tokens_out
+        bound = self.tokens_out_max
+        return expected if bound is None or expected < bound else bound
 
 
 @quick
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one attempt, as its provider counted them.
+    """Tokens of one attempt, as its provider counted them; `estimated`: as we did, since it did not say.
 
     The first two are all of them; the others say how many of those were of a kind with a price of its own:
     read from a cache, written to one (for minutes, or for an hour), heard, spoken, or thought.
@@ -148,6 +162,18 @@ class Usage:
     tokens_in_audio: int = 0
     tokens_out_audio: int = 0
     tokens_out_reasoning: int = 0
+    estimated: bool = False
+
+    def is_plain(self) -> bool:
+        """Whether none of the tokens is of a kind with a price of its own."""
+        return not (
+            self.tokens_in_cached
+            or self.tokens_in_cache_written
+            or self.tokens_in_cache_written_1h
+            or self.tokens_in_audio
+            or self.tokens_out_audio
+            or self.tokens_out_reasoning
+        )
 
 
 class RetirementShape(StrEnum):

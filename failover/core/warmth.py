@@ -13,7 +13,7 @@ from failover.core.learned import Learned, Record
 from failover.core.lifecycle import DAY_S
 from failover.core.policy import Delivery, LastResort, RetryBudgetPolicy
 from failover.core.retiring import is_due
-from failover.core.stats import TokenMean
+from failover.core.stats import AnswerLengths
 from failover.core.target_state import TargetState
 from failover.core.vocabulary import Route, Usage
 
@@ -107,7 +107,7 @@ def canary_route(state: TargetState, learned: Learned) -> Route:
     """A route of one target and one attempt, which takes nothing from the budgets of others."""
     if CANARY_ROUTE not in learned.budgets:
         learned.budgets[CANARY_ROUTE] = RetryBudget(RetryBudgetPolicy())
-        learned.tokens_out[CANARY_ROUTE] = TokenMean()
+        learned.tokens_out[CANARY_ROUTE] = AnswerLengths()
     policy = next(each.policy for each in learned.routes.values() if state.target in each.targets())
     deadline_s = min(policy.deadline_s, CANARY_DEADLINE_S)
     alone = replace(

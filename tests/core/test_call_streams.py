@@ -58,9 +58,9 @@ def test_slow_first_tokens_open_the_breaker():
 
 def test_the_length_of_answers_is_learned():
     story = Story("gpt")
-    before = story.learned.tokens_out["chat"].value
+    before = story.learned.tokens_out["chat"].overall.value
     story.call().sends_to("gpt").succeeds(Usage(10, 5000))
-    assert story.learned.tokens_out["chat"].value > before
+    assert story.learned.tokens_out["chat"].overall.value > before
 
 
 # Callers who leave

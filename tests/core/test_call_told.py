@@ -96,9 +96,8 @@ def test_the_reply_carries_every_attempt_and_its_charge():
     call = story.call().sends_to("gpt").after(1.0).fails(OVERLOADED, status=529)
     record = call.sends_to("claude").after(2.0).succeeds(Usage(1000, 100)).call.story(story.now)
     failure = AttemptRecord("gpt", AttemptCause.FIRST, Outcome.FAILURE, "overloaded", 529, 0.0, 1.0, None, 0)
-    success = AttemptRecord(
-        "claude", AttemptCause.FALLBACK, Outcome.SUCCESS, None, None, 1.0, 2.0, None, 1200
-    )
+    facts = ("claude", AttemptCause.FALLBACK, Outcome.SUCCESS, None, None, 1.0, 2.0, None, 1200)
+    success = AttemptRecord(*facts, usage=Usage(1000, 100))
     assert record.attempts == (failure, success)
     assert (record.target, record.duration_s, record.cost_nusd) == ("claude", 3.0, 1200)
 

@@ -312,7 +312,7 @@ def test_breakers_that_live_on_tell_their_changes_with_the_time_they_happen_at()
 def test_a_route_of_the_same_policy_keeps_its_retry_budget_and_its_token_mean():
     school = School(BIG)
     school.learned.budgets["chat"].try_withdraw(0.0)
-    school.learned.tokens_out["chat"].observe(9)
+    school.learned.tokens_out["chat"].observe("big", 9)
     before = school.learned
     after = reloaded(school, CHAT)
     assert after.budgets["chat"] is before.budgets["chat"]

@@ -18,8 +18,9 @@ from llmock.testing import LLMockServer
 from failover import AllTargetsFailedError, RequestRejectedError, Router
 from failover.adapters.litellm import LitellmAdapter
 from failover.adapters.loading import load_litellm
-from failover.adapters.operations import METHODS, UnsupportedOperationError, usage_of
+from failover.adapters.operations import METHODS, UnsupportedOperationError
 from failover.adapters.seam import Outbound
+from failover.adapters.usage import usage_of
 from failover.core.failures import FailureKind
 from failover.core.vocabulary import Operation, Reason, Usage
 from failover.tokens import tokens_in

@@ -119,7 +119,8 @@ async def test_a_whole_reply_may_be_streamed_to_us():
     adapter = ScriptedAdapter(gpt=BROKEN, claude=WHOLE)
     service = router(adapter, "gpt", "claude", stream_upstream=True)
     reply = await service.acompletion("chat", HELLO)
-    assert (reply.text, reply.failover.cost_usd) == ("hello", pytest.approx(0.003))
+    assert (reply.text, reply.failover.cost_usd) == ("hello", pytest.approx(0.003014))
+    assert [attempt.usage.estimated for attempt in reply.failover.attempts] == [True, False]
     assert [attempt.first_token_s for attempt in reply.failover.attempts] == [2.0, 2.0]
 
 

@@ -34,7 +34,7 @@ from failover.core.vocabulary import Request, Route, Target, Usage
 from failover.errors import CallError
 from failover.router import Router
 from failover.thread_driver import Sending
-from failover.tokens import tokens_in
+from failover.tokens import Prompt, tokens_in, written
 from tests.edge.lockstep import in_lockstep
 from tests.edge.scripted import HELLO, Fate, Said, ScriptedAdapter, paced, stop
 
@@ -80,13 +80,19 @@ class Met:
             return Fate(((self.total_s, self.outcome),))
         return Fate(((self.total_s, Answer(Said("whole"), self.outcome, self.early + self.late)),))
 
-    def course(self) -> Course:
+    def course(self, model: str) -> Course:
         """The same stream, as it would have been found out."""
         if not self.pieces:
             return Course(1, (), 0)
-        known = SoFar(0, None, resumable=not self.held)
+        known = [
+            SoFar(event, self.came(event + 1, model), resumable=not self.held) for event in range(self.pieces)
+        ]
         events = tuple(range(self.pieces))
-        return Course(self.pieces + 1, events, self.pieces, self.held, self.early, (known,))
+        return Course(self.pieces + 1, events, self.pieces, self.held, self.early, tuple(known))
+
+    def came(self, pieces: int, model: str) -> Usage | None:
+        """What its client counts of so many pieces; a tool call's have no arguments."""
+        return None if self.held else written(model, ["token"] * pieces)
 
 
 @dataclass(frozen=True)
@@ -126,8 +132,9 @@ class Script:
 
     def request(self, number: int) -> Request:
         """The request of a plan, counted from 1."""
-        plan, tokens = self.plans[number - 1], tokens_in({"messages": HELLO})
-        return Request(str(number), tokens, **plan.options())
+        plan, payload = self.plans[number - 1], {"messages": HELLO}
+        tokens = tokens_in(payload)
+        return Request(str(number), tokens, **plan.options(), count=Prompt(payload, tokens))
 
     def practise(self, learned: Learned) -> None:
         """So many answers were seen before that there are quantiles to hedge after."""
@@ -201,9 +208,9 @@ class ScriptedOutcomes:
 
     def of(self, target: Target, shape: Shape, image: Any, *, stream: bool) -> Outcome:
         met = image.met
-        course = met.course() if stream else None
+        course = met.course(target.model) if stream else None
         if isinstance(met.outcome, Failure):
-            return Outcome(met.outcome, course=course)
+            return Outcome(met.outcome, met.came(met.pieces, target.model) if stream else None, course=course)
         return Outcome(None, met.outcome, met.late if stream else met.early + met.late, course)
 
 

@@ -9,7 +9,7 @@ is enough: between them the world stands still for a given ask, and a growing sh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import ceil, inf
 
@@ -120,7 +120,8 @@ class Oracle:
             if (target.name, id(outcome)) in charged:
                 continue
             charged.add((target.name, id(outcome)))
-            charge_nusd = self._charge_nusd(target, outcome.usage, arrived_s, until_s)
+            usage = _whole_usage(outcome.usage, asked.request, target)
+            charge_nusd = self._charge_nusd(target, usage, arrived_s, until_s)
             if charge_nusd is not None:
                 cost_nusd = charge_nusd if cost_nusd is None else min(cost_nusd, charge_nusd)
         return None if ended_s == inf else Best(cost_nusd, ended_s - arrived_s)
@@ -199,6 +200,13 @@ def _able(route: Route, request: Request) -> Iterator[Target]:
     for target in targets:
         if (space is None or space_of(target) == space) and misfit(target, request.needs) is None:
             yield target
+
+
+def _whole_usage(usage: Usage | None, request: Request, target: Target) -> Usage | None:
+    """With its prompt, where its provider told nothing: as an attempt is charged."""
+    if usage is None or usage.tokens_in or not usage.estimated:
+        return usage
+    return replace(usage, tokens_in=request.tokens_in_at(target))
 
 
 def _takes_s(exchange: Exchange, outcome: Outcome) -> float:

@@ -12,7 +12,7 @@ from failover.chaos.modes.virtual_loop import run_virtual
 from failover.chaos.workload import Shape
 from failover.chaos.world.events import events_of
 from failover.chaos.world.image import Image
-from failover.chaos.world.outcome import Course, Outcome, so_far
+from failover.chaos.world.outcome import Course, Outcome, Taken, so_far
 from failover.core.messages import Failed, FirstToken, Message, Send, Succeeded
 from failover.core.vocabulary import Limits, Target
 
@@ -44,7 +44,7 @@ async def _observe(target: Target, shape: Shape, image: Image, *, stream: bool) 
 async def _course(attempt: StreamedAttempt, image: Image) -> Outcome:
     loop = asyncio.get_running_loop()
     events = events_of(image.reply.body) if image.reply is not None else ()
-    pieces: dict[int, bool] = {}
+    pieces: dict[int, Taken] = {}
     began = FirstToken(1)
     while True:
         message = await attempt.read()
@@ -54,7 +54,7 @@ async def _course(attempt: StreamedAttempt, image: Image) -> Outcome:
         if message is not None and message is not began:
             break
         if pieces or message is began:
-            pieces[event] = attempt.is_resumable()
+            pieces[event] = Taken(attempt.is_resumable(), attempt.came())
     ended = _outcome(message)
     course = Course(
         events=len(events),

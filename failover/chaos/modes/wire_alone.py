@@ -19,7 +19,7 @@ from failover.adapters.told_usage import usage_in
 from failover.adapters.wire import ConnectionFault, WireReply
 from failover.chaos.world.events import events_of
 from failover.chaos.world.image import Image
-from failover.chaos.world.outcome import Course, Outcome, so_far
+from failover.chaos.world.outcome import Course, Outcome, Taken, so_far
 from failover.chaos.world.wire_shapes import dialect_of
 from failover.core.failures import Failure, FailureKind
 from failover.core.vocabulary import Target
@@ -38,7 +38,8 @@ def judged_alone(target: Target, image: Image, *, stream: bool) -> Outcome:
     if not events or (failure is not None and failure.kind is not FailureKind.TRUNCATED_STREAM):
         return Outcome(failure, usage, course=Course(len(events), (), last))
     pieces = tuple(range(len(events)))
-    course = Course(len(events), pieces, last, doubts=doubts, so_far=so_far(events, {0: True}))
+    known = so_far(events, {0: Taken(resumable=True)})
+    course = Course(len(events), pieces, last, doubts=doubts, so_far=known)
     return Outcome(failure, usage, course=course)
 
 

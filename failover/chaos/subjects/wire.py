@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
@@ -157,9 +157,16 @@ class _Attempt:
         if failure is None:
             self._made.answered_by = self._target.name
 
-    def left(self, at_s: float) -> None:
-        """The client went, or its own limit ran out: on the wire both look alike."""
-        self._tell(Ending.ABANDONED, FailureKind.CANCELLED, at_s, None, None, None)
+    def left(self, at_s: float, used: Usage | None = None) -> None:
+        """The client went, or its own limit ran out: on the wire both look alike.
+
+        It was sent, and is charged as an attempt of a router of ours: its prompt, and what came.
+        """
+        usage = Usage(estimated=True) if used is None else used
+        if not usage.tokens_in:
+            prompt_tokens = self._made.asked.request.tokens_in_at(self._target)
+            usage = replace(usage, tokens_in=prompt_tokens, estimated=True)
+        self._tell(Ending.ABANDONED, FailureKind.CANCELLED, at_s, usage, None, None)
 
     def _tell(
         self,
@@ -195,6 +202,8 @@ class _Attempt:
                 used.tokens_in,
                 used.tokens_out,
                 cost_nusd,
+                used.estimated,
+                None if used.is_plain() else used,
             )
         )
 
@@ -230,13 +239,18 @@ class _Watched(httpx.AsyncByteStream):
                     self._attempt.end(self._outcome, loop.time())
                 yield event
         except httpx.TimeoutException:
-            self._attempt.left(loop.time())
+            self._attempt.left(loop.time(), self._used())
             raise
         except httpx.HTTPError:
             self._attempt.end(self._outcome, loop.time())
             raise
 
+    def _used(self) -> Usage | None:
+        course = self._outcome.course
+        known = [each for each in course.so_far if each.event <= self._seen] if course is not None else []
+        return known[-1].usage if known else None
+
     async def aclose(self) -> None:
         """Whoever closes before the end has left."""
-        self._attempt.left(asyncio.get_running_loop().time())
+        self._attempt.left(asyncio.get_running_loop().time(), self._used())
         await self._inner.aclose()

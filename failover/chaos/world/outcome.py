@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from failover.adapters.told_usage import usage_in
+from failover.adapters.told_usage import grown, usage_in
+from failover.attempts import helped_out
 from failover.chaos.world.image import Exchange
 from failover.core.failures import Failure, Phase
 from failover.core.vocabulary import Limits, Usage
@@ -16,7 +17,8 @@ from failover.core.vocabulary import Limits, Usage
 class SoFar:
     """What would be known of a stream that broke off between this event and the next one that is listed.
 
-    `usage`: what its provider had told by then. `resumable`: all that the caller has is text.
+    `usage`: what its provider had told by then, helped out with what had come. `resumable`: all that the
+    caller has is text.
     """
 
     event: int
@@ -113,15 +115,24 @@ def late(sent_s: float, paced: Pace, course: Course, limits: Limits) -> tuple[fl
     return None
 
 
-def so_far(events: Sequence[bytes], resumable: Mapping[int, bool]) -> tuple[SoFar, ...]:
-    """Where what is known changes; `resumable` tells from which events on a stream is so, or no more."""
-    usage, can_resume = None, False
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a client had with an event: could another go on, and what had its model written by then?"""
+
+    resumable: bool
+    came: Usage | None = None
+
+
+def so_far(events: Sequence[bytes], taken: Mapping[int, Taken]) -> tuple[SoFar, ...]:
+    """Where what is known changes; `taken` tells what the client knew from some of the events on."""
+    told: Usage | None = None
+    by_then = Taken(resumable=False)
     found: list[SoFar] = []
     for index, event in enumerate(events):
-        usage = _grown(usage, usage_in(event))
-        can_resume = resumable.get(index, can_resume)
-        known = SoFar(index, usage, can_resume)
-        if index >= min(resumable) and (not found or known != replace(found[-1], event=index)):
+        told = grown(told, usage_in(event))
+        by_then = taken.get(index, by_then)
+        known = SoFar(index, helped_out(told, by_then.came), by_then.resumable)
+        if index >= min(taken) and (not found or known != replace(found[-1], event=index)):
             found.append(known)
     return tuple(found)
 
@@ -130,10 +141,3 @@ def known_at(at_s: float, sent_s: float, paced: Pace, course: Course) -> SoFar:
     """What is known at `at_s` of a stream that has begun."""
     came = [each for each in course.so_far if round(sent_s + paced.at_s(each.event), 6) < at_s]
     return came[-1] if came else SoFar(0, None, resumable=False)
-
-
-def _grown(before: Usage | None, told: Usage | None) -> Usage | None:
-    """The latest counts, which only grow."""
-    if before is None or told is None:
-        return before or told
-    return Usage(max(before.tokens_in, told.tokens_in), max(before.tokens_out, told.tokens_out))

@@ -7,7 +7,7 @@ from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.events import AttemptEnded, CallEnded, CallStarted, PriceInForce
 from failover.core.prices import DatedPrice
-from failover.core.vocabulary import Operation, Outcome, Usage
+from failover.core.vocabulary import Operation, Outcome
 
 _FREE_UNTOLD = (Operation.COMPLETION, Operation.CALL)
 
@@ -44,8 +44,7 @@ class ChargesExact(Invariant):
         self.checked += 1
         price = self._prices.get(event.target)
         used = event.tokens_in or event.tokens_out
-        usage = Usage(event.tokens_in, event.tokens_out)
-        owed = 0 if not used else None if price is None else price.charge_nusd(usage)
+        owed = 0 if not used else None if price is None else price.charge_nusd(event.used())
         if event.cost_nusd != owed and not self._is_unknown(event):
             what = f"attempt {event.attempt} was charged {event.cost_nusd} nano-dollars, {owed} were owed"
             what += "" if price else " (no price is known)"
