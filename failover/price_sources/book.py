@@ -12,6 +12,7 @@ from failover.config.price_section import listed
 from failover.config.prices import Billing, PriceTerms, dated_prices
 from failover.core.prices import DatedPrice, Origin, PriceBook, in_book
 from failover.core.vocabulary import Target
+from failover.errors import Complaint, ConfigError
 from failover.price_sources import genai_list, litellm_list
 from failover.price_sources.facts import Fact, facts_of
 from failover.price_sources.genai_list import genai_prices
@@ -61,8 +62,14 @@ def price_as_of(model: str, terms: PriceTerms, as_of_s: float) -> DatedPrice | N
 
 
 def price_records(config: Config) -> list[PriceRecord]:
-    """What is known of the price of each target, in the config's order."""
+    """What is known of the price of each target, in the config's order.
+
+    Raises `ConfigError` for a price list that is asked for and not installed.
+    """
     terms = config.price_terms
+    if genai_list.NAME in terms.sources and not genai_list.is_installed():
+        what = f"{genai_list.NAME} is not installed: pip install 'failover[prices]'"
+        raise ConfigError([Complaint(config.source, 0, "price_book.sources", what)])
     records = []
     for name, target in config.targets.items():
         billing = terms.billing.get(name, Billing())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from failover.adapters.loading import load_litellm
 from failover.core.peaks import WeeklyHours
 from failover.core.prices import PriceBook
 from failover.core.vocabulary import Usage
+from failover.errors import ConfigError
 from failover.price_map import bundled_map
 from failover.price_sources import price_book
 from failover.price_sources.genai_list import genai_prices
@@ -192,3 +194,11 @@ def test_what_one_list_does_not_know_the_next_may():
     for sources in (("genai-prices", "litellm"), ("litellm", "genai-prices")):
         asked = replace(config, price_terms=replace(config.price_terms, sources=sources))
         assert price_book(asked).in_force("t", 0.0) is None
+
+
+def test_a_list_that_is_asked_and_not_installed_is_said_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "genai_prices", None)
+    config = config_of("openai/gpt-4.1")
+    asked = replace(config, price_terms=replace(config.price_terms, sources=("genai-prices",)))
+    with pytest.raises(ConfigError, match=r"genai-prices is not installed: pip install 'failover\[prices\]'"):
+        price_book(asked)
