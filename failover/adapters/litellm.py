@@ -24,11 +24,12 @@ from failover.adapters.response_events import EventReader, assembled, restart_ev
 from failover.adapters.seam import HEADROOM, Answer, Outbound, Piece
 from failover.adapters.told_usage import USAGE, usage_in
 from failover.adapters.transport import BrokenReplyError, Exchange, watched
+from failover.adapters.untold import tell_usage
 from failover.adapters.usage import usage_of
 from failover.core.failures import Failure, FailureKind
-from failover.core.vocabulary import Operation, Target, Usage
+from failover.core.vocabulary import Operation, Target
 from failover.errors import Complaint, ConfigError, FailoverError
-from failover.tokens import tokens_in, written
+from failover.tokens import written
 
 if TYPE_CHECKING:
     import httpx
@@ -133,7 +134,7 @@ class LitellmAdapter:
                     self._require_answer(outbound.target, exchange)
                 yield piece
                 if piece.finish_reason:
-                    self._count_for(chunks, outbound, exchange)
+                    tell_usage(chunks, outbound, exchange)
                 try:
                     chunk = await chunks.__anext__()  # half of what `anext` with a default costs
                 except StopAsyncIteration:
@@ -177,26 +178,6 @@ class LitellmAdapter:
         failure = classify_exception(target, error, self._wall())
         answered = exchange.status is not None and exchange.status < HTTPStatus.BAD_REQUEST
         return _malformed(exchange) if answered and failure.kind in _UNREADABLE else failure
-
-    def _count_for(self, chunks: Any, outbound: Outbound, exchange: Exchange) -> None:
-        """Tell litellm what its wire says was used, or our count: before it counts, and loads a tokenizer.
-
-        At the end of a stream in which it saw no usage, litellm 1.106 counts tokens itself: for Llama and
-        Cohere with tokenizers that it downloads then. It takes a usage from the chunks that it keeps, the
-        last one by their age: ours is as old as the first, so that one that comes yet goes before it.
-        """
-        kept = getattr(chunks, "chunks", None)
-        if not isinstance(kept, list) or not kept or "stream_options" in outbound.payload:
-            return
-        model = outbound.target.model
-        usage = usage_in(exchange.seen()) or written(model, [getattr(chunks, "response_uptil_now", "")])
-        usage = Usage() if usage is None else usage
-        counted_in = usage.tokens_in or tokens_in(outbound.payload)
-        types: Any = importlib.import_module("litellm.types.utils")
-        told = types.Usage(prompt_tokens=counted_in, completion_tokens=usage.tokens_out)
-        first, made = kept[0], types.ModelResponseStream(model=kept[0].model, choices=[], usage=told)
-        made.hidden_params["created_at"] = first.hidden_params.get("created_at")
-        kept.insert(1, made)
 
     def _require_answer(self, target: Target, exchange: Exchange) -> None:
         """Raise `BrokenReplyError` where what came over the wire is not an answer.

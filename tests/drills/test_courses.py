@@ -253,7 +253,8 @@ def test_what_is_billed_is_known_as_soon_as_it_is_told() -> None:
     """Anthropic tells the length of the prompt first, and that of the answer last; OpenAI all at the end."""
     told = course(ANTHROPIC, *ANTHROPIC_STREAM).so_far
     assert [(each.event, each.usage) for each in told] == [(2, Usage(3, 1)), (4, Usage(3, 2))]
-    assert [each.usage for each in course(OPENAI, *OPENAI_STREAM).so_far] == [None]
+    counted = [each.usage for each in course(OPENAI, *OPENAI_STREAM).so_far]
+    assert counted == [Usage(0, 1, estimated=True)]
 
 
 def test_text_can_be_continued_until_more_than_text_is_said() -> None:
@@ -265,7 +266,8 @@ def test_text_can_be_continued_until_more_than_text_is_said() -> None:
         (2, False),
     ]
     thinking = (openai_chunk({"reasoning_content": "hm"}), *OPENAI_STREAM)
-    assert [each.resumable for each in course("deepseek/deepseek-reasoner", *thinking).so_far] == [False]
+    known = course("deepseek/deepseek-reasoner", *thinking).so_far
+    assert {each.resumable for each in known} == {False}
 
 
 @given(SECONDS, running(), st.lists(st.booleans(), min_size=1, max_size=12), SECONDS)
