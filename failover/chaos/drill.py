@@ -68,7 +68,10 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
         latencies=latencies_of(scenario, routes, workload, repertoire),
         governance=loaded.governance,
     )
-    outcomes = materials.outcomes
+    facts, outcomes = (
+        Facts(world.prices, world.start_epoch_s, Oversight(world.governance)),
+        materials.outcomes,
+    )
     told = next((each.oracle_told for each in listeners if hasattr(each, "oracle_told")), None)
     oracle = Oracle(world, outcomes, routes, expected(workload, scenario.trace), told)
     judge = Judge(scenario, routes, (oracle, *listeners), OF_ANY_CLIENT if subject else INVARIANTS)
@@ -78,12 +81,11 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
             if subject is not None:
                 driver = SubjectDrive(world, outcomes, routes, written.record, subject.making)
             elif mode == "simulate":
-                facts = Facts(world.prices, world.start_epoch_s, Oversight(world.governance))
                 driver = Simulation(world, outcomes, loaded.routes.values(), facts, written.record)
             else:
                 driver = Replay(world, outcomes, loaded, written.record)
-            requests = arrivals(workload, world.chance, scenario.trace)
-            driver.run(requests, _world_events(scenario, routes, world), oracle.arrived)
+            events = _world_events(scenario, routes, world)
+            driver.run(arrivals(workload, world.chance, scenario.trace), events, oracle.arrived)
             judgement = judge.finish(driver.now)
             digest = written.sha256()
     finally:

@@ -32,8 +32,8 @@ class OpenBreakerRespected(Invariant):
     """At most `policy.breaker.probes` probes run at once, and no breaker half-opens before its time.
 
     Its time is the end of its open time; while every target of a route that can and may do the job of some
-    request is away, it is a moment after it opened. Every change of state begins a new generation: a probe of an
-    older one counts no more.
+    request is away, it is a moment after it opened. Every change of state begins a new generation: a probe of
+    an older one counts no more.
     """
 
     name = "open_breaker_respected"
