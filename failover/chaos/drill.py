@@ -68,10 +68,7 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
         latencies=latencies_of(scenario, routes, workload, repertoire),
         governance=loaded.governance,
     )
-    facts, outcomes = (
-        Facts(world.prices, world.start_epoch_s, Oversight(world.governance)),
-        materials.outcomes,
-    )
+    oversight, outcomes = Oversight(world.governance), materials.outcomes
     told = next((each.oracle_told for each in listeners if hasattr(each, "oracle_told")), None)
     oracle = Oracle(world, outcomes, routes, expected(workload, scenario.trace), told)
     judge = Judge(scenario, routes, (oracle, *listeners), OF_ANY_CLIENT if subject else INVARIANTS)
@@ -81,6 +78,7 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
             if subject is not None:
                 driver = SubjectDrive(world, outcomes, routes, written.record, subject.making)
             elif mode == "simulate":
+                facts = Facts(world.prices, world.start_epoch_s, oversight)
                 driver = Simulation(world, outcomes, loaded.routes.values(), facts, written.record)
             else:
                 driver = Replay(world, outcomes, loaded, written.record)

@@ -257,13 +257,15 @@ def test_any_change_removal_exchange_or_insertion_shows(
     byte = data.draw(st.integers(0, len(written[place]) - 2))
     flipped = bytes(written[place][:byte] + bytes([written[place][byte] ^ 1]) + written[place][byte + 1 :])
     assert damaged(file, [*written[:place], flipped, *written[place + 1 :]])
+    spaced = written[place].replace(b":", b": ", 1)
+    assert damaged(file, [*written[:place], spaced, *written[place + 1 :]])
 
 
 def test_what_is_cut_off_the_end_shows_against_an_anchor(tmp_path: Path) -> None:
     file, written = tmp_path / "audit.jsonl", lines(5)
     file.write_bytes(b"".join(written))
     anchor = str(read_trail(file).head)
-    file.write_bytes(b"".join(written + [chained(read_trail(file).head, {"kind": "sent"})[0]]))
+    file.write_bytes(b"".join([*written, chained(read_trail(file).head, {"kind": "sent"})[0]]))
     assert read_trail(file, anchor).broken == ""
     file.write_bytes(b"".join(written[:3]))
     assert read_trail(file).broken == ""

@@ -21,7 +21,7 @@ KEPT = "retention 30 days, at most 0 days allowed"
 
 
 def config(**told: Any) -> dict[str, Any]:
-    """Two targets: `gpt` keeps data for a month, `claude` not at all. Whatever else is told goes over that."""
+    """Two targets: `gpt` keeps data for a month, `claude` not at all. What else is told goes over that."""
     plain = scripted_config("gpt", "claude")
     plain["targets"]["gpt"]["terms"] = {"retention_days": 30}
     plain["targets"]["claude"]["terms"] = {"retention_days": 0}
@@ -203,7 +203,10 @@ providers:
   anthropic: {credential: env:B, terms: {retention_days: 0, trains_on_data: false, reviewed: 2026-05-01}}
 targets:
   gpt:    {provider: openai, model: openai/gpt-5.4}
-  fable:  {provider: anthropic, model: anthropic/claude-fable-5, terms: {valid_from: 2026-06-09, retention_days: 30}}
+  fable:
+    provider: anthropic
+    model: anthropic/claude-fable-5
+    terms: {valid_from: 2026-06-09, retention_days: 30}
 data_classes:
   public: {}
   unretained: {require: {retention_days: 0}}
