@@ -213,9 +213,8 @@ class Candidates:
         return None
 
     def _forbidden(self, target: Target, now: float) -> PassedOver | None:
-        if self._facts.oversight.newest.is_on or self._request.data_class:
-            return forbidden(target, self._request, self._route, self._facts, now)
-        return None
+        governed = self._facts.oversight.newest.is_on or self._request.data_class
+        return forbidden(target, self._request, self._route, self._facts, now) if governed else None
 
     def _may_be_asked(self, state: TargetState, now: float) -> bool:
         may = state.eligible(now, self.load) and not self._floors.is_too_small(state.target)
@@ -261,9 +260,7 @@ class Candidates:
         """
         ready_s, chosen, best = inf, None, (True, inf, True)
         states = self._able(now)
-        last_resort = not any(
-            state.is_up(now) and self._free_at_s(state.target, now) <= now for state in states
-        )
+        last_resort = not any(each.is_up(now) for each in states if self._free_at_s(each.target, now) <= now)
         for state in states:
             at_s = self._ready_at_s(state, now, last_resort=last_resort)
             too_late = at_s + (state.latency_s(stream=self._stream) or 0.0) >= self._deadline_s
@@ -290,10 +287,8 @@ class Candidates:
             return inf
         asked = self._asked.get(state.target.name)
         fails = self._route.policy.last_resort is LastResort.FAIL
-        if asked is None and fails and not state.eligible(now, self.load):
-            return inf
         free_s = self._free_at_s(state.target, now)
-        if fails and free_s > now:
+        if fails and (free_s > now or (asked is None and not state.eligible(now, self.load))):
             return inf
         ready_s = max(free_s, state.cooldown_until_s, now if asked is None else asked.retry_at_s)
         if state.trial_ends_s(now) > now:

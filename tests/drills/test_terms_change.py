@@ -12,6 +12,9 @@ from pydantic import ValidationError
 
 from failover.chaos.drill import run_drill
 from failover.chaos.judging.event_lines import event_line
+from failover.chaos.judging.invariants import Invariant
+from failover.chaos.judging.invariants.nothing_forbidden_sent import NothingForbiddenSent
+from failover.chaos.judging.invariants.open_breaker_respected import OpenBreakerRespected
 from failover.chaos.judging.oracle import Oracle
 from failover.chaos.judging.unwitting import Unwitting
 from failover.chaos.judging.verdict import Conclusion, Verdict
@@ -23,12 +26,14 @@ from failover.chaos.traces import load_trace
 from failover.chaos.workload import arrivals
 from failover.chaos.world.chance import Chance
 from failover.chaos.world.governed import as_known, as_they_are, terms_told
+from failover.core.breaker import CLOSED, HALF_OPEN, OPEN
 from failover.core.decide import Facts
 from failover.core.events import AttemptStarted, CallEnded, CallStarted, TermsInForce
 from failover.core.governance import Governance, Oversight
 from failover.core.terms import Requirement, Terms
 from failover.core.vocabulary import AttemptCause
 from failover.errors import ConfigError
+from tests.drills.journals import Journal, checked
 from tests.drills.worlds import (
     CLAUDE,
     GPT,
@@ -171,6 +176,43 @@ def test_only_what_nobody_told_us_is_unwitting() -> None:
     for number, name in enumerate(("secret", "public", "known"), start=2):
         sends(str(number), name)
     assert counted.attempts == 1
+
+
+def forbids(name: str, *classes: str, at_s: float = 0.0) -> TermsInForce:
+    return TermsInForce(at_s, name, classes, classes)
+
+
+def broken(rule: type[Invariant], journal: Journal) -> tuple[str, ...]:
+    return checked(rule, journal).violations
+
+
+def test_data_that_go_to_whom_they_are_forbidden_are_a_violation() -> None:
+    journal = Journal().write(forbids("gpt", "", "secret"), forbids("claude"))
+    journal.call(data_class="secret").asks("claude").answers().ends("claude")
+    journal.call(data_class="public").asks("gpt").answers().ends("gpt")
+    assert broken(NothingForbiddenSent, journal) == ()
+    journal.at(7.0).call(data_class="secret").asks("gpt").answers().ends("gpt")
+    journal.call().asks("gpt").answers().ends("gpt")
+    told = broken(NothingForbiddenSent, journal)
+    assert told[0].startswith("at 7.000 s, call 3, target gpt: attempt 1 took data of class secret to who")
+    assert "took data of no class to who may not have it" in told[1]
+
+
+def test_where_nothing_governs_nothing_is_checked() -> None:
+    journal = Journal()
+    journal.call().asks("gpt").answers().ends("gpt")
+    assert checked(NothingForbiddenSent, journal).checked == 0
+
+
+def test_who_may_ask_nobody_else_may_probe_an_open_breaker_early() -> None:
+    def early(*events: TermsInForce) -> tuple[str, ...]:
+        journal = Journal().write(*events).breaker("gpt", CLOSED, OPEN, until_s=60.0)
+        journal.at(2.0).breaker("gpt", OPEN, HALF_OPEN)
+        return broken(OpenBreakerRespected, journal)
+
+    assert early() != ()
+    assert early(forbids("claude", "secret"), forbids("mistral", "secret")) == ()
+    assert early(forbids("claude", "secret")) != ()
 
 
 # Drilled.
