@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from failover.audit.records import GENESIS, Head, digest
+from failover.audit.records import GENESIS, Head, canonical, digest
 from failover.documents import shown
 from failover.errors import Complaint, ConfigError
 
@@ -72,7 +72,7 @@ def _held(found: Found, line: int, text: bytes) -> str:
         wrong = f"is record {shown(told['record'])}, and {number} should follow: some were removed or moved"
     elif told["previous"] != found.head.sha256:
         wrong = f"record {number} does not follow the one before it, which was replaced"
-    elif digest(found.head.sha256, told) != sha256:
+    elif digest(found.head.sha256, told) != sha256 or canonical({**told, "sha256": sha256}) != text[:-1]:
         wrong = f"record {number} was changed after it was written"
     if wrong:
         return f"line {line}: {wrong}"

@@ -74,7 +74,7 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
     )
     lifecycles = lifecycles_in(scenario, loaded)
     canaries = Canaries(loaded, routes, workload.for_s)
-    outcomes = materials.outcomes
+    oversight, outcomes = Oversight(world.governance), materials.outcomes
     told = next((each.oracle_told for each in listeners if hasattr(each, "oracle_told")), None)
     oracle = Oracle(world, outcomes, routes, expected(workload, scenario.trace), told)
     judge = Judge(scenario, routes, (oracle, *listeners), OF_ANY_CLIENT if subject else INVARIANTS)
@@ -85,13 +85,12 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
                 driver = SubjectDrive(world, outcomes, routes, written.record, subject.making)
             elif mode == "simulate":
                 calendar = calendar_of(loaded, world.start_epoch_s, lifecycles)
-                oversight = Oversight(world.governance)
                 facts = Facts(world.prices, world.start_epoch_s, calendar, oversight)
                 driver = Simulation(world, outcomes, loaded.routes.values(), facts, written.record, canaries)
             else:
                 driver = Replay(world, outcomes, loaded, written.record, lifecycles, canaries)
-            requests = arrivals(workload, world.chance, scenario.trace)
-            driver.run(requests, _world_events(scenario, routes, world), oracle.arrived)
+            events = _world_events(scenario, routes, world)
+            driver.run(arrivals(workload, world.chance, scenario.trace), events, oracle.arrived)
             judgement = judge.finish(driver.now)
             digest = written.sha256()
     finally:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from failover.config.audit_section import AuditSection, Durability, OnAuditFailure
-from failover.config.schema import ConfigSection
+from failover.config.schema import ConfigSection, Provider, TargetSection
 from failover.config.terms_section import Organisation, TermsSection, layers, owner, requirement
 from failover.core.governance import SYNTHETIC, UNLABELLED, Governance
 from failover.core.vocabulary import Target
@@ -89,9 +88,9 @@ def _providers_named(section: ConfigSection) -> Iterator[tuple[Place, str]]:
 
 def _terms_told(section: ConfigSection) -> Iterator[tuple[Place, TermsSection]]:
     for where in ("providers", "targets"):
-        holders: Mapping[str, object] = getattr(section, where)
+        holders: Mapping[str, Provider | TargetSection] = getattr(section, where)
         for name, holder in holders.items():
-            told = cast("TermsSection | list[TermsSection] | None", getattr(holder, "terms"))  # noqa: B009
+            told = holder.terms
             place: Place = (where, name, "terms")
             if isinstance(told, list):
                 yield from (((*place, position), terms) for position, terms in enumerate(told))

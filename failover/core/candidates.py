@@ -191,10 +191,17 @@ class Candidates:
         self.waits_for = None
 
     def _able(self, now: float) -> list[TargetState]:
-        """All of the route's who can do the job, and may, in the author's order; seldom asked for."""
+        """All of the route's who can do the job, and may in time, in the author's order; seldom asked for."""
         barred = {each.target.name for each in self.passed_over if each.reason in BARRING}
         able = [target for target in self._route.targets() if target.name not in barred]
-        return [self._learned.states[each.name] for each in able if self._forbidden(each, now) is None]
+        return [self._learned.states[each.name] for each in able if self._free_at_s(each, now) < inf]
+
+    def _free_at_s(self, target: Target, now: float) -> float:
+        """From when on the terms let it have this data, as far as they are known: now, later, or never."""
+        bar = self._forbidden(target, now)
+        if bar is None:
+            return now
+        return inf if bar.until_s is None else max(bar.until_s, now + PROBE_POLL_S)
 
     def may_start_over(self, target: Target, failure: Failure, now: float) -> bool:
         """Whether `target`, who was to go on with a text, refused perhaps just that."""
@@ -219,9 +226,8 @@ class Candidates:
         return None
 
     def _forbidden(self, target: Target, now: float) -> PassedOver | None:
-        if self._facts.oversight.newest.is_on or self._request.data_class:
-            return forbidden(target, self._request, self._route, self._facts, now)
-        return None
+        governed = self._facts.oversight.newest.is_on or self._request.data_class
+        return forbidden(target, self._request, self._route, self._facts, now) if governed else None
 
     def _may_be_asked(self, state: TargetState, now: float) -> bool:
         may = state.eligible(now, self.load) and not self._floors.is_too_small(state.target)
@@ -267,7 +273,7 @@ class Candidates:
         """
         ready_s, chosen, best = inf, None, (True, inf, True)
         states = self._able(now)
-        last_resort = not any(state.is_up(now) for state in states)
+        last_resort = not any(each.is_up(now) for each in states if self._free_at_s(each.target, now) <= now)
         for state in states:
             at_s = self._ready_at_s(state, now, last_resort=last_resort)
             too_late = at_s + (state.latency_s(stream=self._stream) or 0.0) >= self._deadline_s
@@ -294,9 +300,10 @@ class Candidates:
             return inf
         asked = self._asked.get(state.target.name)
         fails = self._route.policy.last_resort is LastResort.FAIL
-        if asked is None and fails and not state.eligible(now, self.load):
+        free_s = self._free_at_s(state.target, now)
+        if fails and (free_s > now or (asked is None and not state.eligible(now, self.load))):
             return inf
-        ready_s = max(now, state.cooldown_until_s, now if asked is None else asked.retry_at_s)
+        ready_s = max(free_s, state.cooldown_until_s, now if asked is None else asked.retry_at_s)
         if state.trial_ends_s(now) > now:
             ready_s = max(ready_s, now + PROBE_POLL_S)
         if state.limiter is not None:

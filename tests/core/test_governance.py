@@ -152,8 +152,19 @@ def test_it_says_until_when_on_the_clock_of_the_call():
     story = governed(Story("gpt", epoch_s=1000.0), gpt=keeping_from(900.0, 1030.0))
     passed = forbidden(story.route.targets()[0], Request("1", **ASKED), story.route, story.facts, 0.0)
     assert (passed.reason, passed.until_s, passed.detail) == (FORBIDDEN, 30.0, WHY)
-    error = story.call(**ASKED).raises(NoEligibleTargetError)
+    error = story.call(deadline_s=20.0, **ASKED).raises(NoEligibleTargetError)
     assert error.retry_after_s == 30.0
+
+
+def test_a_call_waits_for_terms_that_will_let_it_in_time():
+    story = governed(Story("gpt", epoch_s=1000.0, deadline_s=60.0), gpt=keeping_from(900.0, 1030.0))
+    story.call(**ASKED).waits_until(30.0).wakes().sends_to("gpt").succeeds()
+
+
+def test_or_it_fails_at_once_where_the_policy_says_so():
+    fails = {"deadline_s": 60.0, "last_resort": LastResort.FAIL}
+    story = governed(Story("gpt", epoch_s=1000.0, **fails), gpt=keeping_from(900.0, 1030.0))
+    story.call(**ASKED).raises(NoEligibleTargetError)
 
 
 def test_nobody_allowed_is_an_error_that_names_each_objection():

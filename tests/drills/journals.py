@@ -112,10 +112,11 @@ class Journal:
         order: tuple[str, ...] = ("gpt", "claude", "mistral"),
         passed_over: tuple[tuple[str, Reason], ...] = (),
         operation: Operation = Operation.COMPLETION,
+        data_class: str = "",
     ) -> Told:
         """A request arrives now."""
         self.calls += 1
-        facts = (order, passed_over, (), operation)
+        facts = (order, passed_over, (), operation, data_class)
         self.write(CallStarted(self.now, str(self.calls), "chat", self.now + deadline_s, *facts))
         return Told(self, str(self.calls), self.now + deadline_s)
 

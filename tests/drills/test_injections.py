@@ -42,6 +42,7 @@ EXAMPLES = {
     "rate_limit": {"retry_after_s": 3},
     "deprecation": {},
     "price_change": {"factor": 2},
+    "terms_change": {"terms": {"retention_days": 30}},
 }
 
 

@@ -47,7 +47,9 @@ def test_every_field_of_a_kind_is_described_with_its_words_and_its_default(kind)
         refers = any(f"`{other}`" in told for other in TOLD_OF_ALL)
         for word in [] if refers else words(field.annotation):
             assert f"`{word}`" in told
-        if isinstance(field.default, int | float) and name != "retry_after_s":
+        if isinstance(field.default, bool):
+            assert f"default `{field.default}`".lower() in told, name
+        elif isinstance(field.default, int | float) and name != "retry_after_s":
             assert re.search(rf"default {field.default:g}\b", told), name
 
 

@@ -28,12 +28,13 @@ KINDS = sorted(
 )
 NEEDED: dict[str, dict[str, Any]] = {
     "price_change": {"factor": 2},
+    "terms_change": {"terms": {"retention_days": 30}},
     "tokenizer_change": {"factor": 1.5},
     "capacity": {"rpm": 60},
 }
 """What a kind cannot do without."""
 
-FOR_EVERYBODY = frozenset({"price_change"})
+FOR_EVERYBODY = frozenset({"price_change", "terms_change"})
 """Kinds that know no share."""
 
 SHARED = [kind for kind in KINDS if kind not in FOR_EVERYBODY]

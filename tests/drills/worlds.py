@@ -29,6 +29,7 @@ from failover.chaos.world.world import World
 from failover.core.decide import Facts
 from failover.core.events import AttemptEnded, CallEnded, Event
 from failover.core.failures import FailureKind
+from failover.core.governance import Governance
 from failover.core.policy import Policy
 from failover.core.prices import DatedPrice, PriceBook
 from failover.core.vocabulary import Request, Route, Target
@@ -167,6 +168,7 @@ def world(
     first_token_s: float | None = None,
     prices: dict[str, tuple[DatedPrice, ...]] | None = None,
     headers: dict[str, dict[str, str]] | None = None,
+    governance: Governance | None = None,
 ) -> World:
     """Targets that answer in `takes_s` (None: as the latency model draws), and what is injected.
 
@@ -180,7 +182,8 @@ def world(
         return {name: Successes(Source.RECORDED, (Success(image, timing),)) for name, image in images.items()}
 
     answers = ByHand(answering(_answer), answering(_streamed_answer))
-    return World(Chance(seed), targets, answers, tuple(inject), PriceBook(prices or {}))
+    told_prices = PriceBook(prices or {})
+    return World(Chance(seed), targets, answers, tuple(inject), told_prices, governance=governance)
 
 
 class Simulated:

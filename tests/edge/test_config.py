@@ -389,13 +389,9 @@ def test_five_mistakes_are_reported_together_with_file_and_line(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("place", "key"),
     [
-        ((), "data_classes"),
         ((), "budgets"),
-        (("providers", "openai"), "terms"),
-        (("targets", "gpt"), "terms"),
         (("targets", "gpt"), "lifecycle"),
-        (("routes", "chat"), "data_class"),
-        (("targets", "gpt"), "successor"),
+        ((), "state"),
     ],
 )
 def test_a_key_of_a_later_version_is_never_accepted_and_ignored(place: tuple[str, ...], key: str) -> None:

@@ -49,6 +49,8 @@ EXCEPTIONS: Mapping[tuple[str, str], Sequence[Any]] = {
     ("tokenizer_change", "factor"): (1.3, 2.0),
     ("terms_change", "terms"): ({"retention_days": 30}, {"trains_on_data": True}, {"retention_days": 0}),
     ("terms_change", "known"): (True, False),
+    # What is never known is not known later either.
+    ("terms_change", "known_after_s"): (0.0,),
 }
 """Where the rule by type and name says too little, by kind and field."""
 

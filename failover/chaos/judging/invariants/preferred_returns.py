@@ -14,6 +14,7 @@ from failover.core.events import (
     InjectionEnded,
     InjectionStarted,
     TargetRetired,
+    TermsInForce,
 )
 from failover.core.vocabulary import Reason, Route
 
@@ -30,8 +31,9 @@ class PreferredReturns(Invariant):
     There must have been a steady state that shows who is preferred, an ending fault, and after it
     (and after the time the target was told to be left alone) at least `ROOM_S` and the longest open
     time of workload with enough requests. The target must not be retired, nor hit by a fault that
-    goes on. A strategy that ranks by what it learned may rightly prefer another of the same tier
-    afterwards: there any target of the tier counts.
+    goes on, and no terms may have changed: then another may rightly be preferred. A strategy that ranks by
+    what it learned may rightly prefer another of the same tier afterwards: there any target of the tier
+    counts.
     """
 
     name = "preferred_returns"
@@ -46,6 +48,7 @@ class PreferredReturns(Invariant):
         self._retired: set[str] = set()
         self._away_until_s: dict[str, float] = {}
         self._refusing: set[str] = set()
+        self._terms_changed = False
         self.call_ended = self._recoveries.call_ended
 
     def call_started(self, event: CallStarted) -> None:
@@ -83,6 +86,10 @@ class PreferredReturns(Invariant):
         if event.keeps_away:
             self._retired.add(event.target)
 
+    def terms_in_force(self, event: TermsInForce) -> None:
+        """From the beginning, or since then."""
+        self._terms_changed = self._terms_changed or event.at_s > 0.0
+
     def _away(self, at_s: float, target: str, until_s: float) -> None:
         ended_s = self._ended_s
         in_a_fault = not self._faults.isdisjoint(self._hurt)
@@ -112,6 +119,7 @@ class PreferredReturns(Invariant):
             and recovery.requests_after >= self.scenario.steady_state.requests_min
             and preferred not in self._retired
             and preferred not in self._refusing
+            and not self._terms_changed
             and not self._is_hurt(route, preferred)
         )
 
