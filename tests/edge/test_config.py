@@ -393,7 +393,7 @@ def test_five_mistakes_are_reported_together_with_file_and_line(tmp_path: Path) 
         ((), "budgets"),
         (("providers", "openai"), "terms"),
         (("targets", "gpt"), "terms"),
-        (("targets", "gpt"), "lifecycle"),
+        (("routes", "chat"), "lifecycle"),
         (("routes", "chat"), "data_class"),
         (("targets", "gpt", "prices"), "cached_input_usd_per_mtok"),
     ],
