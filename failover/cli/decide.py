@@ -34,7 +34,9 @@ TOKENS_IN, TOKENS_OUT = 1000, 256
 @click.option("--parameter", "parameters", multiple=True, help="A parameter that the request sets; the same.")
 @click.option("--stream", is_flag=True, help="A streamed request: ranked by its first token.")
 @click.option(
-    "--as-of", type=click.DateTime(("%Y-%m-%d",)), help="Prices as of this date, UTC (default: now)."
+    "--as-of",
+    type=click.DateTime(("%Y-%m-%d",)),
+    help="Prices and ends of models as of this date, UTC (default: now).",
 )
 def command(
     config: Path, route: str, *, tokens_out: int, stream: bool, as_of: dt.datetime | None, **asked: Any
@@ -76,11 +78,14 @@ def _explain(config: Config, route: Route, request: Request, moment: dt.datetime
     from failover.core.decide import Facts, decide
     from failover.core.learned import Learned
     from failover.core.vocabulary import Usage
+    from failover.lifecycles import calendar_of, put_into_force
     from failover.price_map import price_book
 
     prices = price_book(config)
-    facts = Facts(prices, moment.timestamp())
-    decision = decide(route, request, Learned([route]), facts, 0.0, lambda: 0.5)
+    learned = Learned([route])
+    calendar = put_into_force(calendar_of(config, moment.timestamp()), learned)
+    facts = Facts(prices, moment.timestamp(), calendar)
+    decision = decide(route, request, learned, facts, 0.0, lambda: 0.5)
     click.echo(
         f"route {route.name}, strategy {route.strategy}, {request.tokens_in} tokens in, "
         f"{request.tokens_out} expected out, prices as of {moment:%Y-%m-%d %H:%M} UTC"
@@ -95,7 +100,8 @@ def _explain(config: Config, route: Route, request: Request, moment: dt.datetime
 
 def _passed_over(decision: Decision) -> None:
     for each in decision.passed_over:
-        click.echo(f"  passed over: {each.target.name}: {each.reason}")
+        successor = f" (successor {each.successor})" if each.successor else ""
+        click.echo(f"  passed over: {each.target.name}: {each.reason}{successor}")
     click.echo(
         "a fresh router: no breaker is open, nobody is cooling down or stands back, no latency is known yet"
     )
