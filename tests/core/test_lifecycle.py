@@ -299,6 +299,13 @@ def test_within_a_call_the_successor_of_who_is_not_found_is_asked_next():
     story.call().sends_to("luna")
 
 
+def test_who_was_not_found_once_is_asked_again_in_its_own_place():
+    story = dated(Story("gpt", "claude", "luna"), gpt=Lifecycle(successor="luna"))
+    story.call().sends_to("gpt").fails(MODEL_GONE).sends_to("luna").succeeds()
+    story.after(60.0).call().sends_to("gpt").succeeds()
+    story.call().sends_to("gpt")
+
+
 def test_without_a_successor_the_order_stands_when_a_model_is_not_found():
     story = dated(Story("gpt", "claude", "luna"), gpt=ends())
     story.call().sends_to("gpt").fails(MODEL_GONE).sends_to("claude")
