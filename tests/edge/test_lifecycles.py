@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import lifecycle_catalogue
 from failover import catalogue
+from failover.cli import main
 from failover.config import config_from_dict, load_config
 from failover.core.lifecycle import Lifecycle
 from failover.core.vocabulary import ByDate, RetirementShape, Target
@@ -375,6 +377,13 @@ def test_what_to_do_depends_on_who_is_there():
     )
     assert advice(nano, "mistral/mistral-embed")[0].startswith("add a target of openai/gpt-5.6-luna")
     assert advice("azure/o1", "mistral/mistral-embed")[0].startswith("nobody named a successor")
+
+
+def test_a_decision_as_of_a_date_says_who_is_due_and_who_comes_after():
+    asked = ["decide", str(SERVICES / "services.yaml"), "drafts", "--as-of"]
+    after = CliRunner().invoke(main, [*asked, "2026-12-02"]).output
+    assert "passed over: gpt-nano: retirement_due (successor gpt-5.6-luna)" in after
+    assert "passed over: gpt-nano" not in CliRunner().invoke(main, [*asked, "2026-10-22"]).output
 
 
 def test_of_whom_no_date_is_known_is_said():
