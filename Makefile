@@ -10,12 +10,12 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup drill test check bench verdicts soak lock clean
+.PHONY: help setup drill test check bench verdicts soak catalogue lock clean
 
 help: ## say what each target does
 	@echo "failover: make <target>"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target does; do \
-		printf '  %-8s %s\n' "$$target" "$$does"; done
+		printf '  %-9s %s\n' "$$target" "$$does"; done
 
 setup: $(INSTALLED) ## create .venv from the lock file and install failover into it
 
@@ -56,6 +56,11 @@ verdicts: $(INSTALLED) ## let llmock break everything and judge the router, and 
 # Not part of .ci/run: it takes a quarter of an hour. tests/edge/test_soak.py runs a short one.
 soak: $(INSTALLED) ## a million calls and 100,000 from threads, with faults: nothing may be left behind
 	$(BIN)/python -m benchmarks.soak
+
+FACTS ?= ../shared/facts
+
+catalogue: $(INSTALLED) ## make the shipped catalogue of retirements of FACTS/deprecations.csv
+	$(BIN)/python -m benchmarks.lifecycle_catalogue $(FACTS)
 
 # Keeps the pins that still fit; `make lock LOCK_FLAGS=--upgrade` takes the newest of everything.
 lock: ## pin every requirement of pyproject.toml with hashes

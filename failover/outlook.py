@@ -6,19 +6,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
 
+from failover.canaries import warm_rules
 from failover.config import Config
 from failover.core.capabilities import Capability
 from failover.core.decide import space_of
-from failover.core.lifecycle import DAY_S, Contradiction, Lifecycle, Stage
+from failover.core.lifecycle import Contradiction, Lifecycle, Stage, days_until
 from failover.core.vocabulary import Route, Target
+from failover.core.warmth import CANARY_USAGE, WarmRules, monthly_nusd
 from failover.known_models import with_model_facts
 from failover.lifecycles import known_lifecycles
-from failover.price_sources import price_as_of
+from failover.price_sources import price_as_of, price_book
 
 
 @dataclass(frozen=True, slots=True)
 class TargetOutlook:
-    """The end of one target's model. `days_left` counts whole days, negative: it ended so long ago.
+    """The end of one target's model. `days_left` counts a begun day too; negative: it ended so long ago.
 
     `advice` says what to do, in words.
     """
@@ -46,6 +48,14 @@ class RouteOutlook:
 
 
 @dataclass(frozen=True, slots=True)
+class WarmOutlook:
+    """What keeping one target warm costs in 30 days, if nobody else asks it; None: its price is unknown."""
+
+    target: str
+    monthly_nusd: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Outlook:
     """All of it: what ends until `until_s` or did before `as_of_s`, and of whom no date is known."""
 
@@ -55,6 +65,8 @@ class Outlook:
     routes: tuple[RouteOutlook, ...]
     contradictions: tuple[Contradiction, ...]
     undated: tuple[str, ...]
+    warm: tuple[WarmOutlook, ...] = ()
+    warm_max_nusd: int = 0
 
     @property
     def holds(self) -> bool:
@@ -76,6 +88,7 @@ def outlook(config: Config, as_of_s: float, until_s: float) -> Outlook:
         for name, target in config.targets.items()
         if target.model and not _is_dated(known.lifecycles.get(name))
     ]
+    rules = warm_rules(config)
     return Outlook(
         as_of_s,
         until_s,
@@ -83,7 +96,16 @@ def outlook(config: Config, as_of_s: float, until_s: float) -> Outlook:
         tuple(_route(route, known.lifecycles, as_of_s, until_s) for route in config.routes.values()),
         known.contradictions,
         tuple(undated),
+        () if rules is None else tuple(_warm(config, rules, as_of_s)),
+        0 if rules is None else rules.max_nusd_per_month,
     )
+
+
+def _warm(config: Config, rules: WarmRules, as_of_s: float) -> Iterator[WarmOutlook]:
+    prices = price_book(config)
+    for name in rules.targets:
+        quote_nusd = prices.quote_nusd(name, CANARY_USAGE, as_of_s)
+        yield WarmOutlook(name, None if quote_nusd is None else monthly_nusd(rules.every_s, quote_nusd))
 
 
 def _is_dated(lifecycle: Lifecycle | None) -> bool:
@@ -102,7 +124,7 @@ def _target(
 ) -> TargetOutlook:
     lifecycle = lifecycles[target.name]
     routes = [route for route in config.routes.values() if target in route.targets()]
-    left = None if lifecycle.retired_s is None else int((lifecycle.retired_s - as_of_s) // DAY_S)
+    left = None if lifecycle.retired_s is None else days_until(lifecycle.retired_s, as_of_s)
     return TargetOutlook(
         target,
         lifecycle,

@@ -13,6 +13,7 @@ import click
 from failover.catalogue import EARLIEST
 from failover.cli.exits import HOLDS, INVALID
 from failover.cli.outlets import write_report
+from failover.core.lifecycle import days_until
 from failover.core.vocabulary import ByDate, RetirementShape
 
 if TYPE_CHECKING:
@@ -76,14 +77,32 @@ def lines(outlook: Outlook) -> Iterator[str]:
             f"sources contradict each other on {other.target}: {other.used_source} says {used}, which is "
             f"used; {other.other_source} says {'-' if other.other_s is None else day(other.other_s)}"
         )
+    yield from _warm_lines(outlook)
     if outlook.undated:
         yield f"no source has a date of the end of: {', '.join(outlook.undated)}"
 
 
+def _warm_lines(outlook: Outlook) -> Iterator[str]:
+    """What keeping standbys warm costs at most."""
+    if not outlook.warm:
+        return
+    known = [each.monthly_nusd for each in outlook.warm if each.monthly_nusd is not None]
+    most = f"at most ${sum(known) / 1e9:.4f} in 30 days, limit ${outlook.warm_max_nusd / 1e9:g}"
+    yield (
+        f"kept warm: {', '.join(each.target for each in outlook.warm)}: {most}; the service must call "
+        "keep_warm_every() once"
+    )
+    if sum(known) > outlook.warm_max_nusd:
+        yield "kept warm: the limit is reached before the month ends, and whoever is cold then stays cold"
+    unknown = [each.target for each in outlook.warm if each.monthly_nusd is None]
+    if unknown:
+        yield f"NOT kept warm, since nobody knows their price: {', '.join(unknown)}"
+
+
 def _route_lines(route: RouteOutlook, outlook: Outlook) -> Iterator[str]:
     if route.nobody_from_s is not None:
-        left = (route.nobody_from_s - outlook.as_of_s) / 86_400
-        when = f"in {left:.0f} days" if left > 0 else "already"
+        left = days_until(route.nobody_from_s, outlook.as_of_s)
+        when = f"in {left} days" if left > 0 else "already"
         yield f"route {route.route} HAS NO LIVE TARGET from {day(route.nobody_from_s)} on, {when}"
     elif route.one_provider_from_s is not None:
         since = day(route.one_provider_from_s)
@@ -144,6 +163,13 @@ def as_json(outlook: Outlook) -> dict[str, Any]:
             for each in outlook.contradictions
         ],
         "undated": list(outlook.undated),
+        "kept_warm": [
+            {
+                "target": each.target,
+                "monthly_usd": None if each.monthly_nusd is None else each.monthly_nusd / 1e9,
+            }
+            for each in outlook.warm
+        ],
     }
 
 
@@ -162,4 +188,4 @@ def _iso(at_s: float | None) -> str | None:
 
 
 def _days(at_s: float | None, since_s: float) -> int | None:
-    return None if at_s is None else int((at_s - since_s) // 86_400)
+    return None if at_s is None else days_until(at_s, since_s)

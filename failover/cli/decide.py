@@ -40,7 +40,7 @@ NAMELESS = "no data class is named: only who may have data of every class is ask
 @click.option(
     "--as-of",
     type=click.DateTime(("%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ")),
-    help="Prices and terms as of then, UTC (default: now).",
+    help="Prices, terms and ends of models as of then, UTC (default: now).",
 )
 @click.option("--data-class", default="", help="The class of the request's data (default: the route's).")
 def command(

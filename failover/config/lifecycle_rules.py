@@ -135,6 +135,8 @@ def check_lifecycles(section: ConfigSection, document: Document, complaints: Com
 
 
 def _check_dates(dates: Dates, place: Place, document: Document, complaints: Complaints) -> None:
+    if complaints.blames(document, place):
+        return
     ends_s = dates.retired if isinstance(dates.retired, float) else None
     for key, at_s in (("announced", dates.announced), ("deprecated", dates.deprecated)):
         if ends_s is not None and at_s is not None and at_s > ends_s:

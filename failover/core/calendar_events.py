@@ -10,7 +10,7 @@ from failover.core.vocabulary import ByDate, RetirementShape
 
 @dataclass(frozen=True, slots=True)
 class RetirementAhead:
-    """The end of a target's model is so many whole days ahead, as `source` says.
+    """The end of a target's model is so many days ahead, a begun one counted, as `source` says.
 
     `successor`: a target, or the model that its provider recommends; empty: nobody named one.
     """

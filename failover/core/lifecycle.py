@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from heapq import heapify, heappop
-from math import inf
+from math import ceil, inf
 from types import MappingProxyType
 
 from failover.core.calendar_events import RetirementAhead, RetirementReached
@@ -103,6 +103,12 @@ def _ending(lifecycle: Lifecycle, epoch_s: float) -> Ending:
     return Ending(at_s, near_s, barred, lifecycle.successor, lifecycle.named_successor)
 
 
+def days_until(at_s: float, since_s: float) -> int:
+    """Days, a begun one counted; negative: so many whole ones ago."""
+    # Wall times are sums of clocks: a second's part must not make a day.
+    return ceil((at_s - since_s - 1.0) / DAY_S)
+
+
 def thresholds(lifecycle: Lifecycle, warn_days: Iterable[int]) -> tuple[tuple[float, int], ...]:
     """When to warn, in epoch seconds, and as how many days ahead; 0 is the end itself. In order of time.
 
@@ -177,8 +183,7 @@ class Calendar:
         about = each.shape, each.named_successor, each.source
         if days == 0:
             return RetirementReached(now, name, each.by_date, *about)
-        left_s = (each.retired_s or 0.0) - self._epoch_s - now
-        return RetirementAhead(now, name, max(0, int(left_s // DAY_S)), *about)
+        return RetirementAhead(now, name, days_until(each.retired_s or 0.0, self._epoch_s + now), *about)
 
 
 NO_CALENDAR = Calendar()

@@ -15,12 +15,18 @@ def succeeded(chain: Tiers, states: Mapping[str, TargetState], now: float) -> Ti
     a request keeps this one too. Who is succeeded stays behind it. A successor that is going as well has
     its own before it, and so on.
     """
+    if not any(_hands_on(states[target.name], now) for targets in chain for target in targets):
+        return chain
     places = {target.name: tier for tier, targets in enumerate(chain) for target in targets}
     tiers = [list(targets) for targets in chain]
     for targets in chain:
         for target in targets:
             _stand_before(target, tiers, places, states, now)
     return tuple(tuple(targets) for targets in tiers if targets)
+
+
+def _hands_on(state: TargetState, now: float) -> bool:
+    return state.ending is not None and bool(state.ending.successor) and state.is_going(now)
 
 
 def _stand_before(
@@ -31,8 +37,8 @@ def _stand_before(
     now: float,
 ) -> None:
     seen = {target.name}
-    while (state := states[target.name]).is_going(now) and state.ending is not None:
-        name = state.ending.successor
+    while (ending := states[target.name].ending) is not None and _hands_on(states[target.name], now):
+        name = ending.successor
         if name in seen or name not in places:
             return
         seen.add(name)

@@ -91,9 +91,12 @@ class TargetState:
         return self.retired_by is not None or now >= self.retires_s
 
     def is_going(self, now: float) -> bool:
-        """Whether its successor should stand before it: it is retired, due, or was not found of late."""
+        """Whether its successor should stand before it: it is retired, due, or away since it was not found.
+
+        Who is to be asked again after that stands first again: else a live model would never come back.
+        """
         due = self.ending is not None and now >= self.ending.due_s
-        return due or self.gone_evidence > 0 or self.is_retired(now)
+        return due or self.is_retired(now) or (self.gone_evidence > 0 and not self.eligible(now))
 
     def ends(self, ending: Ending | None) -> None:
         """What a config says of its end, None for nothing."""

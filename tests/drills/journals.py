@@ -11,6 +11,7 @@ from failover.chaos.judging.oracle import Possible
 from failover.chaos.judging.verdict import DrillFacts, Verdict, compose
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario, ScenarioSection
+from failover.core.calendar_events import RetirementAhead, RetirementReached
 from failover.core.events import (
     AttemptEnded,
     AttemptStarted,
@@ -31,7 +32,17 @@ from failover.core.events import (
 from failover.core.failures import FailureKind, Scope
 from failover.core.policy import Policy
 from failover.core.prices import DatedPrice
-from failover.core.vocabulary import AttemptCause, Operation, Outcome, Reason, Route, Target, Usage
+from failover.core.vocabulary import (
+    AttemptCause,
+    ByDate,
+    Operation,
+    Outcome,
+    Reason,
+    RetirementShape,
+    Route,
+    Target,
+    Usage,
+)
 from failover.documents import Document
 
 FIRST, RETRY, FALLBACK = AttemptCause.FIRST, AttemptCause.RETRY, AttemptCause.FALLBACK
@@ -97,6 +108,16 @@ class Journal:
     def retires(self, target: str) -> Self:
         """A target is gone."""
         return self.write(TargetRetired(self.now, target, FailureKind.MODEL_GONE))
+
+    def reaches_its_end(self, target: str, by_date: ByDate = ByDate.PASS_OVER) -> Self:
+        """The date of a target's end comes."""
+        hard = RetirementShape.HARD_ERROR
+        return self.write(RetirementReached(self.now, target, by_date, hard, "", "a list"))
+
+    def warns_of_its_end(self, target: str) -> Self:
+        """A target's end comes nearer."""
+        hard = RetirementShape.HARD_ERROR
+        return self.write(RetirementAhead(self.now, target, 7, hard, "", "a list"))
 
     def shares_fate(self, *targets: str, until_s: float) -> Self:
         """What one target learned is believed of others."""

@@ -6,7 +6,7 @@ import pytest
 
 from failover.chaos.scenario import Sometimes
 from failover.core.failures import FailureKind
-from failover.core.vocabulary import AttemptCause
+from failover.core.vocabulary import AttemptCause, Reason
 from tests.drills.journals import (
     DEARER,
     FALLBACK,
@@ -68,6 +68,17 @@ def test_failures_and_what_follows_from_them_are_counted():
     assert seen.dispositions == {"breaker": 2, "cooldown": 1, "retirement": 1}
 
 
+ENDED = {"kind": "deprecation", "target": "gpt", "at_s": 100}
+
+
+@pytest.mark.parametrize(("reason", "met"), [(Reason.RETIREMENT_DUE, True), (Reason.COOLDOWN, False)])
+def test_an_end_that_was_known_ahead_is_met_by_passing_its_target_over(reason, met):
+    journal = Journal().at(100.0).starts()
+    journal.call(order=("claude",), passed_over=(("gpt", reason),)).asks("claude")
+    [seen] = coverage(journal, scenario(ENDED)).injections
+    assert (seen.exercised, seen.attempts) == (met, 0)
+
+
 EXAMPLES = {
     Sometimes.BREAKER_OPENED: lambda journal: journal.breaker("gpt", "closed", "open", 1.0),
     Sometimes.BREAKER_CLOSED: lambda journal: journal.breaker("gpt", "half-open", "closed"),
@@ -81,6 +92,9 @@ EXAMPLES = {
     Sometimes.HEDGE: lambda journal: journal.call().asks("gpt", AttemptCause.HEDGE),
     Sometimes.FATE_SHARED: lambda journal: journal.shares_fate("gpt", "claude", until_s=5.0),
     Sometimes.OUTAGE_SUSPECTED: lambda journal: journal.suspects("gpt"),
+    Sometimes.RETIREMENT_AHEAD: lambda journal: journal.warns_of_its_end("gpt"),
+    Sometimes.RETIREMENT_REACHED: lambda journal: journal.reaches_its_end("gpt"),
+    Sometimes.KEEP_WARM: lambda journal: journal.call().asks("gpt", AttemptCause.KEEP_WARM),
 }
 
 

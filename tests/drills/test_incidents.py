@@ -187,9 +187,24 @@ def test_who_has_nothing_but_plain_functions_skips_it(tmp_path):
 
 
 def test_a_reroute_of_gemini_is_seen_by_who_asks_for_the_model_it_pays_for(tmp_path):
-    verdict = drilled(named("2026-12-01-gemini-reroute-rebill"), tmp_path, STRICT)
+    verdict = drilled(named("2026-12-01-gemini-reroute-rebill-untold"), tmp_path, STRICT)
     assert verdict.targets["gemini"].failures["wrong_model"] > 0
     assert verdict.targets["llama"].served > 0
+
+
+def test_who_knows_the_day_of_a_reroute_is_not_answered_by_another_model(tmp_path):
+    verdict = drilled(named("2026-12-01-gemini-reroute-rebill"), tmp_path, STRICT)
+    assert verdict.verdict is Conclusion.PASSED, verdict.reasons
+    assert "wrong_model" not in verdict.targets["gemini"].failures
+    assert verdict.coverage.sometimes["retirement_reached"] == 1
+
+
+def test_on_the_mass_retirement_nobody_asks_a_model_that_is_gone_unless_nobody_told():
+    name = "2026-10-23-openai-mass-retirement"
+    told, untold = (run_drill(named(each), seed=0, mode="simulate") for each in (name, f"{name}-untold"))
+    assert "model_gone" not in told.targets["gpt-nano"].failures
+    assert untold.targets["gpt-nano"].failures["model_gone"] > 0
+    assert told.success_ratio == untold.success_ratio == 1.0
 
 
 # The facts, where they are at hand.

@@ -25,7 +25,7 @@ from failover.chaos.judging.invariants.truncated_never_served import TruncatedNe
 from failover.chaos.routes import Routes
 from failover.core.failures import FailureKind
 from failover.core.policy import BreakerPolicy, RetryBudgetPolicy, StreamRecovery
-from failover.core.vocabulary import Operation, Outcome, Reason, Route, Target
+from failover.core.vocabulary import AttemptCause, ByDate, Operation, Outcome, Reason, Route, Target
 from tests.drills.journals import (
     DEARER,
     FALLBACK,
@@ -33,6 +33,7 @@ from tests.drills.journals import (
     OUTAGE,
     RETRY,
     Journal,
+    Told,
     calm,
     checked,
     judged,
@@ -615,6 +616,38 @@ def test_a_retired_target_is_left_alone():
     assert kept(RetiredLeftAlone, journal) == 1
     journal.call().asks("gpt")
     assert "retired at 1.000 s" in broken(RetiredLeftAlone, journal)
+
+
+def test_a_target_that_is_due_is_left_alone_while_others_are_left():
+    journal = Journal().at(1.0)
+    early = journal.call()
+    journal.reaches_its_end("gpt")
+    early.asks("gpt").answers().ends("gpt")
+    journal.call(order=("claude",)).asks("claude").fails(OVERLOADED).asks("gpt", LAST_RESORT).ends("gpt")
+    journal.call(order=("gpt",)).asks("gpt").answers().ends("gpt")
+    assert kept(RetiredLeftAlone, journal) == 4
+    journal.call(order=("claude", "gpt")).asks("gpt")
+    assert "due since 1.000 s, and others were left" in broken(RetiredLeftAlone, journal)
+
+
+def test_a_target_whose_date_bars_is_not_asked_in_any_case():
+    journal = Journal().at(1.0).reaches_its_end("gpt", ByDate.BAR)
+    journal.call(order=("gpt",)).asks("gpt", LAST_RESORT)
+    assert "retired at 1.000 s" in broken(RetiredLeftAlone, journal)
+
+
+def test_a_date_that_is_ignored_binds_nobody():
+    journal = Journal().reaches_its_end("gpt", ByDate.IGNORE)
+    journal.call().asks("gpt")
+    assert kept(RetiredLeftAlone, journal) == 0
+
+
+def test_nobody_waits_for_a_canary():
+    journal = Journal()
+    journal.served("claude")
+    canary = Told(journal, "warm-1", 30.0)
+    canary.asks("gpt", AttemptCause.KEEP_WARM)
+    assert kept(CallsEndOnce, journal) == 1
 
 
 # Liveness

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -202,3 +203,89 @@ def test_tables_are_drawn_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None
     (table,) = drawn
     assert [str(cell) for cell in table.columns[0].cells] == ["[bold]", "us"]
     assert [row.style for row in table.rows] == ["red", None]
+
+
+# The ends of models.
+
+OLD = STURDY.replace("openai/gpt-4o", "openai/gpt-4.1-nano")
+ALL_OLD = OLD.replace("anthropic/claude-sonnet-5", "anthropic/claude-opus-4-1")
+
+
+def dated(tmp_path: Path, text: str, *options: str) -> Result:
+    file = tmp_path / "failover.yaml"
+    file.write_text(text, "utf-8")
+    return CliRunner().invoke(command, [str(file), *options])
+
+
+def test_what_ends_is_told_ahead_with_what_to_do(tmp_path: Path) -> None:
+    result = dated(tmp_path, OLD, "--as-of", "2026-10-01")
+    row = next(line for line in rows(result.output) if line[:1] == ["gpt"] and "announced" in line)
+    assert row[3:5] == ["2026-10-23", "22"]
+    assert (
+        "gpt (on chat): add a target of openai/gpt-5.6-luna, which its provider recommends" in result.output
+    )
+    assert "route chat depends on anthropic alone from 2026-10-23 on" in result.output
+    assert result.exit_code == 0
+
+
+def test_a_route_that_loses_its_last_live_target_deviates(tmp_path: Path) -> None:
+    result = dated(tmp_path, ALL_OLD, "--as-of", "2026-07-01", "--until", "2026-12-31")
+    assert "route chat HAS NO LIVE TARGET from 2026-10-23 on, in 114 days" in result.output
+    assert result.exit_code == 1
+    assert dated(tmp_path, ALL_OLD, "--as-of", "2026-07-01", "--days", "30").exit_code == 0
+    assert "from 2026-10-23 on, already" in dated(tmp_path, ALL_OLD, "--as-of", "2026-11-01").output
+
+
+def test_sources_that_contradict_each_other_are_both_told(tmp_path: Path) -> None:
+    text = OLD.replace("region: us}", "region: us, lifecycle: {retired: 2026-12-24}}", 1)
+    output = dated(tmp_path, text, "--as-of", "2026-10-01").output
+    assert "on gpt: your config says 2026-12-24, which is used; modeldeprecations.dev" in output
+    assert "says 2026-10-23\n" in output
+
+
+def test_a_date_that_may_be_later_elsewhere_says_so(tmp_path: Path) -> None:
+    text = f"lifecycle: {{sources: [catalogue]}}\n{STURDY.replace('openai/gpt-4o', 'azure/gpt-5.2')}"
+    assert "2026-12-12 or later" in dated(tmp_path, text, "--as-of", "2026-10-01").output
+
+
+def test_what_keeping_warm_costs_is_told(tmp_path: Path) -> None:
+    prices = "prices: {input_usd_per_mtok: 1000, output_usd_per_mtok: 1000}, region: us}"
+    text = STURDY.replace("region: us}", prices, 1) + "keep_warm: {every_s: 3600, targets: [gpt]}\n"
+    output = dated(tmp_path, text).output
+    assert "kept warm: gpt: at most $6.4800 in 30 days, limit $1;" in output
+    assert "the limit is reached before the month ends" in output
+    unpriced = STURDY.replace("openai/gpt-4o", "openai/nobody-knows") + "keep_warm: {targets: [gpt]}\n"
+    assert "NOT kept warm, since nobody knows their price: gpt" in dated(tmp_path, unpriced).output
+
+
+def test_machines_read_the_same(tmp_path: Path) -> None:
+    result = dated(tmp_path, ALL_OLD, "--as-of", "2026-11-01", "--json", "-")
+    found = json.loads(result.stdout)
+    assert (found["schema"], found["holds"], result.exit_code) == ("failover/lifecycle@1", False, 1)
+    [route] = found["routes"]
+    assert (route["no_live_target_from"], route["days_until_no_live_target"]) == ("2026-10-23T00:00:00Z", -9)
+    assert {each["stage"] for each in found["targets"]} == {"retired"}
+    assert dated(tmp_path, OLD, "--as-of", "2026-10-01", "--json", "-").exit_code == 0
+
+
+def test_a_json_file_is_written_beside_what_people_read(tmp_path: Path) -> None:
+    file = tmp_path / "ends.json"
+    assert "ends of models" in dated(tmp_path, OLD, "--as-of", "2026-10-01", "--json", str(file)).output
+    assert json.loads(file.read_text("utf-8"))["targets"][0]["target"] == "gpt"
+    refused = dated(tmp_path, OLD, "--json", str(tmp_path))
+    assert (refused.exit_code, "cannot be written" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        (("--until", "2020-01-01"), "--until lies before the date of --as-of"),
+        (("--until", "2030-01-01", "--days", "3"), "both say how far ahead to look"),
+        (("--as-of", "soon"), "does not match the format"),
+        (("--days", "-1"), "not in the range"),
+    ],
+)
+def test_a_wrong_horizon_is_complained_of(tmp_path: Path, options: tuple[str, ...], what: str) -> None:
+    result = dated(tmp_path, STURDY, *options)
+    assert result.exit_code == 2
+    assert what in result.stderr

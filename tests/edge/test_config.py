@@ -390,7 +390,7 @@ def test_five_mistakes_are_reported_together_with_file_and_line(tmp_path: Path) 
     ("place", "key"),
     [
         ((), "budgets"),
-        (("targets", "gpt"), "lifecycle"),
+        (("routes", "chat"), "lifecycle"),
         ((), "state"),
     ],
 )
