@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from failover.core.capabilities import NOTHING, Needs
 from failover.core.learned import Learned
 from failover.core.prices import PriceBook
+from failover.core.spending import Spending
 from failover.core.standing_back import standing_back
 from failover.core.strategies import STRATEGIES, Ranking, Rng, Strategy
 from failover.core.substitution import misfit
@@ -17,10 +18,14 @@ from failover.core.vocabulary import Decision, Operation, PassedOver, Reason, Re
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known from outside: dated prices, and `epoch_s`, the wall time at driver time zero."""
+    """What is known from outside: dated prices, and `epoch_s`, the wall time at driver time zero.
+
+    `spending` None: no budget, no alarm and no ledger is configured.
+    """
 
     prices: PriceBook = field(default_factory=PriceBook)
     epoch_s: float = 0.0
+    spending: Spending | None = None
 
 
 def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: float, rng: Rng) -> Decision:

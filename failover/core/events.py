@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from failover.core.failures import FailureKind, Scope
 from failover.core.quick import quick
+from failover.core.spend_events import SpendEvent
 from failover.core.vocabulary import AttemptCause, Outcome, Reason
 
 
@@ -281,4 +282,4 @@ CallEvent = (
 LearnedEvent = BreakerChanged | CooldownStarted | FateShared | OutageSuspected | TargetRetired
 OperatorEvent = TargetDrained | TargetUndrained | TargetForcedOpen | TargetReset | ConfigReloaded
 WorldEvent = InjectionStarted | InjectionEnded | PriceInForce
-Event = CallEvent | LearnedEvent | OperatorEvent | WorldEvent
+Event = CallEvent | LearnedEvent | OperatorEvent | WorldEvent | SpendEvent

@@ -169,6 +169,10 @@ class Reason(StrEnum):
     PARAMETER_UNSUPPORTED = "parameter_unsupported"
     PARAMETER_REFUSED = "parameter_refused"
     LIMIT_REACHED = "limit_reached"
+    BUDGET_SPENT = "budget_spent"
+    TOO_EXPENSIVE = "too_expensive"
+    PRICE_UNKNOWN = "price_unknown"
+    LEDGER_FAILED = "ledger_failed"
 
 
 @quick
