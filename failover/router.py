@@ -22,12 +22,16 @@ from failover.core.call import Call
 from failover.core.decide import Facts, decide
 from failover.core.learned import Learned
 from failover.core.prices import PriceBook
+from failover.core.purse import affordable
+from failover.core.spend import Ledger
+from failover.core.spending import Spending
 from failover.core.strategies import Strategy
 from failover.core.vocabulary import Decision, Operation, Request, Route
 from failover.driver import Driver, Run
 from failover.errands import CallOptions
 from failover.errors import Complaint, ConfigError
 from failover.known_models import with_model_facts
+from failover.ledger.opening import Ledgers
 from failover.needs import request_of
 from failover.openai_shape import AsyncShape
 from failover.outbox import Listener, Outbox
@@ -59,12 +63,12 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
     it with `aclose` or an `async with` block, without a loop with `close` or a `with` block.
 
     `adapter` replaces litellm, `clock`, `wall` and `rng` replace time and chance, `prices` replaces the
-    price book: that is how drills run this very object in virtual time. `strategies` are strategies of
-    your own by name, for routes that name them; one that raises is logged the first time, and the
-    author's order stands in its place.
+    price book, `ledger` the one that the config names: that is how drills run this very object in virtual
+    time. `strategies` are strategies of your own by name, for routes that name them; one that raises is
+    logged the first time, and the author's order stands in its place.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # by keyword; most of them only for drills and tests
         self,
         config: Config,
         *,
@@ -75,10 +79,12 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
         wall: Callable[[], float] = time.time,
         rng: Callable[[], float] = random.random,
         prices: PriceBook | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self._callables = callables or {}
         self._strategies = strategies or {}
         self._prices = prices
+        self._ledgers = Ledgers(ledger)
         self._clock = clock
         self._epoch_s = wall() - clock()
         self._rng = rng
@@ -91,7 +97,8 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
         config = with_strategies(config, self._strategies)
         routes = with_watch(with_model_facts(config).routes)
         adapters = AssignedAdapters(config.targets.values(), self._callables, adapter)
-        self._in_force = self._put(config, routes, Learned(routes.values()), adapters)
+        spending = self._ledgers.spending(config)
+        self._in_force = self._put(config, routes, Learned(routes.values()), adapters, spending)
 
     @classmethod
     def from_file(
@@ -137,7 +144,9 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
         request, force = self._request(errand, options), self._in_force
         with self._lock:
             found = _route(force, route)
-            return decide(found, request, force.learned, force.facts, self._clock(), self._rng)
+            now = self._clock()
+            decision = decide(found, request, force.learned, force.facts, now, self._rng)
+            return affordable(decision, found, request, force.learned, force.facts, now)
 
     def snapshot(self) -> Snapshot:
         """Breakers, cooldowns, latencies, in-flight counts and prices in force, as of now."""
@@ -170,7 +179,7 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
 
         What was learned stands for every target that stays the same. Functions handed over stay, unless
         others are handed over in their place: all `callables`, or all `strategies`, as to a new router.
-        Raises `ConfigError`, and changes nothing then.
+        Raises `ConfigError`, or `LedgerError` for a file that cannot be used, and changes nothing then.
         """
         callables = self._callables if callables is None else callables
         strategies = self._strategies if strategies is None else strategies
@@ -179,8 +188,9 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
         with self._lock:
             # First: it may yet complain of a function that is not where the config says.
             adapters = AssignedAdapters(fresh.targets.values(), callables, self._in_force.adapters.models)
+            spending = self._ledgers.spending(fresh, self._in_force.facts.spending)
             learned = controls.successor(self._learned, routes.values(), self._clock())
-            self._in_force = self._put(fresh, routes, learned, adapters)
+            self._in_force = self._put(fresh, routes, learned, adapters, spending)
             self._callables, self._strategies = callables, strategies
         self._deliver()
 
@@ -188,6 +198,7 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
         """End the watch over a file, and close every connection of this router."""
         await self._unwatch()
         await self._in_force.adapters.aclose()
+        await self._ledgers.aclose()
         if self._background is not None:
             await asyncio.to_thread(self._background.stop)
 
@@ -199,6 +210,7 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
         background.submit(self._unwatch()).result()
         background.submit(self._in_force.adapters.aclose()).result()
         background.stop()
+        self._ledgers.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -222,11 +234,16 @@ class Router(RouterControls, RouterOperations, SyncOperations, AsyncShape):
         return self._in_force.learned
 
     def _put(
-        self, config: Config, routes: Mapping[str, Route], learned: Learned, adapters: AssignedAdapters
+        self,
+        config: Config,
+        routes: Mapping[str, Route],
+        learned: Learned,
+        adapters: AssignedAdapters,
+        spending: Spending | None,
     ) -> InForce:
         prices = price_book(config) if self._prices is None else self._prices
         driver = Driver(adapters.of, self._clock, self._deliver, self._lock, self._reading)
-        facts = Facts(prices, self._epoch_s)
+        facts = Facts(prices, self._epoch_s, spending)
         return InForce(config, routes, adapters, learned, facts, driver)
 
     def _read(self, config: Config | str | Path | Mapping[str, Any]) -> Config:

@@ -11,9 +11,12 @@ from failover.config.checks import check_config, strategy_complaint
 from failover.config.json_schema import config_json_schema
 from failover.config.policy_schema import PolicySection
 from failover.config.schema import ConfigSection, Price, Provider, RouteSection, TargetSection
+from failover.config.spending_section import LedgerFile, alarms_of, budgets_of, ledger_of
+from failover.core.alarms import Alarm
 from failover.core.capabilities import Capabilities, Capability
 from failover.core.policy import BackoffPolicy, BreakerPolicy, HedgePolicy, Policy, RetryBudgetPolicy
 from failover.core.prices import DatedPrice
+from failover.core.spend import Budget
 from failover.core.strategies import STRATEGIES, CustomStrategy, Strategy
 from failover.core.vocabulary import Route, Target, Tiers
 from failover.documents import Complaints, Document, Source, load_document, shown, validate
@@ -44,6 +47,9 @@ class Config:
     prices: Mapping[str, tuple[DatedPrice, ...]]
     cassettes: Path | None = None
     source: str = ""
+    budgets: tuple[Budget, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    ledger: LedgerFile | None = None
 
 
 Strategies = Mapping[str, Strategy]
@@ -128,6 +134,9 @@ def _built(section: ConfigSection, document: Document) -> Config:
         },
         cassettes=None if section.cassettes is None else (document.folder or Path()) / section.cassettes,
         source=document.file,
+        budgets=budgets_of(section.budgets),
+        alarms=alarms_of(section.alarms),
+        ledger=ledger_of(section.ledger, document.folder),
     )
 
 
@@ -193,6 +202,7 @@ def _chain(section: list[str] | list[list[str]], targets: Mapping[str, Target]) 
 
 def _policy(section: PolicySection) -> Policy:
     plain = section.model_dump()
+    plain["max_cost_nusd"] = plain.pop("max_cost_usd")
     return Policy(
         **{
             **plain,

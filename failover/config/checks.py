@@ -12,6 +12,7 @@ from failover.config.schema import (
     RouteSection,
     TargetSection,
 )
+from failover.config.spending_section import check_spending
 from failover.core.strategies import STRATEGIES
 from failover.documents import Complaints, Document, Place, ending, shown
 
@@ -39,6 +40,7 @@ def check_config(
                 complaints.add(document, ("routes", name, "strategy"), what)
         _check_policy(route.policy, ("routes", name, "policy"), document, complaints)
     _check_breakers(section, document, complaints)
+    check_spending(section, document, complaints)
 
 
 def strategy_complaint(name: str, handed_over: Collection[str]) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Discriminator, Field, PlainValidator, Tag, WithJsonSchema
 
 from failover.config.policy_schema import GOVERNANCE, PolicySection
+from failover.config.spending_section import AlarmSection, BudgetSection, LedgerSection
 from failover.config.values import (
     Address,
     CallableName,
@@ -176,11 +177,16 @@ class RouteSection(Section):
 class ConfigSection(Section):
     """A failover config: providers, targets, routes."""
 
-    later: ClassVar[frozenset[str]] = GOVERNANCE | {"ledger", "catalogue", "price_book", "state"}
+    later: ClassVar[frozenset[str]] = GOVERNANCE | {"catalogue", "price_book", "state"}
 
     providers: dict[Name, Provider] = Field(default_factory=dict)
     targets: Annotated[dict[Name, TargetSection], Field(min_length=1)]
     routes: Annotated[dict[Name, RouteSection], Field(min_length=1)]
     cassettes: Folder | None = Field(
         default=None, description="Folder of cassettes, from the config's own folder."
+    )
+    budgets: list[BudgetSection] = Field(default_factory=list, description="What may be spent.")
+    alarms: list[AlarmSection] = Field(default_factory=list, description="What is too much at once.")
+    ledger: LedgerSection | None = Field(
+        default=None, description="Where spending is kept count of; left out, in memory."
     )

@@ -6,12 +6,14 @@ A reservation is an upper bound of what the attempt may cost, as far as the requ
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from failover.core.decide import Facts
 from failover.core.learned import Learned
 from failover.core.spend import Charge, Refusal, Reservation, SpendScope
 from failover.core.spend_events import ReservationExceeded, SpendRefused, SpendReserved
 from failover.core.spending import Meter, Spending
-from failover.core.vocabulary import Operation, PassedOver, Reason, Request, Route, Target, Usage
+from failover.core.vocabulary import Decision, Operation, PassedOver, Reason, Request, Route, Target, Usage
 from failover.errors import LedgerError
 
 PROMPT_FACTOR = 4
@@ -82,25 +84,51 @@ class Purse:
 
     def reserve(self, target: Target, now: float, deadline_s: float) -> PassedOver | None:
         """Keep free what an attempt at `target` may cost, or say why it must not be made."""
-        spending, at_s = self._spending, self._facts.epoch_s + now
-        meters: list[tuple[Meter, str]] = []
-        if spending is not None:
-            at_s = spending.ledger.now_s(at_s)
-            meters = spending.meters(self._route, target, self._request)
+        at_s, meters = self._meters(target, now)
         nusd = self.most_nusd(target, now, deadline_s)
+        objection = self._objection(meters, nusd)
+        if objection is not None:
+            return self._refuse(target, *objection, now)
+        until_s = at_s + (deadline_s - now) + TIMEOUT_EXTRA_S
+        wanted = Reservation("", nusd or 0, (), at_s, until_s)
+        if self._spending is not None:
+            return self._reserve(self._spending, target, meters, wanted, now)
+        self._take(wanted)
+        return None
+
+    def passed_over(self, target: Target, now: float, deadline_s: float) -> PassedOver | None:
+        """Why an attempt at `target` would not be made now; nothing is reserved, and nobody is told."""
+        at_s, meters = self._meters(target, now)
+        nusd = self.most_nusd(target, now, deadline_s)
+        objection = self._objection(meters, nusd)
+        if objection is None and self._spending is not None:
+            try:
+                refusal = self._spending.room(meters, nusd or 0, at_s)
+            except LedgerError:
+                objection = Reason.LEDGER_FAILED, None
+            else:
+                objection = None if refusal is None else (Reason.BUDGET_SPENT, refusal)
+        return None if objection is None else self._passed_over(target, *objection)
+
+    def _meters(self, target: Target, now: float) -> tuple[float, list[tuple[Meter, str]]]:
+        """The time that its ledger counts in, and the budgets that such an attempt is charged to."""
+        at_s, spending = self._facts.epoch_s + now, self._spending
+        if spending is None:
+            return at_s, []
+        return spending.ledger.now_s(at_s), spending.meters(self._route, target, self._request)
+
+    def _objection(
+        self, meters: list[tuple[Meter, str]], nusd: int | None
+    ) -> tuple[Reason, Refusal | None] | None:
+        """What speaks against so dear an attempt, whatever the ledger says."""
         if nusd is None:
             if self._cap_nusd is not None or any(meter.budget.hard for meter, _ in meters):
-                return self._refuse(target, Reason.PRICE_UNKNOWN, self._unpriced(meters), now)
-            nusd = 0
-        if self._cap_nusd is not None and self.spent_nusd + nusd > self._cap_nusd:
+                return Reason.PRICE_UNKNOWN, self._unpriced(meters)
+        elif self._cap_nusd is not None and self.spent_nusd + nusd > self._cap_nusd:
             reserved_nusd = sum([each.nusd for each in self._attempts.values()])
             figures = self._cap_nusd, self.spent_nusd - reserved_nusd, reserved_nusd, nusd, None
-            return self._refuse(target, Reason.TOO_EXPENSIVE, Refusal(CALL, *figures), now)
-        until_s = self._facts.epoch_s + deadline_s + TIMEOUT_EXTRA_S
-        if spending is None:
-            self._take(Reservation("", nusd, (), at_s, until_s))
-            return None
-        return self._reserve(spending, target, meters, Reservation("", nusd, (), at_s, until_s), now)
+            return Reason.TOO_EXPENSIVE, Refusal(CALL, *figures)
+        return None
 
     def _reserve(
         self,
@@ -207,14 +235,34 @@ class Purse:
         self.spent_nusd += reservation.nusd
 
     def _refuse(self, target: Target, reason: Reason, refusal: Refusal | None, now: float) -> PassedOver:
-        figures: tuple[int | None, ...] = (None, None, None, None)
-        account, until_s = "", None
-        if refusal is not None:
+        told = self._request.id, target.name, reason
+        if refusal is None:
+            event = SpendRefused(now, *told, "", None, None, None, None)
+        else:
             self.refusal = refusal
-            account = refusal.account
             figures = refusal.limit_nusd, refusal.spent_nusd, refusal.reserved_nusd, refusal.asked_nusd
-            if refusal.resets_s is not None:
-                until_s = refusal.resets_s - self._facts.epoch_s
-        told = self._request.id, target.name, reason, account
-        self._learned.recorder.tell(SpendRefused(now, *told, *figures))
-        return PassedOver(target, reason, until_s)
+            event = SpendRefused(now, *told, refusal.account, *figures)
+        self._learned.recorder.tell(event)
+        return self._passed_over(target, reason, refusal)
+
+    def _passed_over(self, target: Target, reason: Reason, refusal: Refusal | None) -> PassedOver:
+        if refusal is None or refusal.resets_s is None:
+            return PassedOver(target, reason)
+        return PassedOver(target, reason, refusal.resets_s - self._facts.epoch_s)
+
+
+def affordable(
+    decision: Decision, route: Route, request: Request, learned: Learned, facts: Facts, now: float
+) -> Decision:
+    """The decision without those who would be too expensive now: a call finds that out as it asks them."""
+    purse = purse_of(request, route, learned, facts)
+    if purse is None:
+        return decision
+    deadline_s = now + (route.policy.deadline_s if request.deadline_s is None else request.deadline_s)
+    found = {target: purse.passed_over(target, now, deadline_s) for target in decision.order}
+    return replace(
+        decision,
+        order=tuple(target for target, objection in found.items() if objection is None),
+        passed_over=(*decision.passed_over, *(each for each in found.values() if each is not None)),
+        held_back=tuple(target for target in decision.held_back if found[target] is None),
+    )

@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import inf
+from math import inf, isfinite
 from typing import Protocol, assert_never
 
 from failover.core.quick import quick
@@ -19,6 +19,7 @@ UNPAYABLE = frozenset({Reason.BUDGET_SPENT, Reason.TOO_EXPENSIVE, Reason.PRICE_U
 """Reasons that stand for the rest of a call: such a target is not asked by any of its paths."""
 
 MINUTE_S, HOUR_S = 60.0, 3600.0
+WARN_SHARE = 0.8
 EACH = "*"
 """In place of a tenant's name: each tenant has an account of its own."""
 
@@ -79,7 +80,7 @@ class Budget:
     per: Per = Per.DAY
     zone: dt.tzinfo = dt.UTC
     hard: bool = True
-    warn_share: float = 0.8
+    warn_share: float = WARN_SHARE
 
 
 @quick
@@ -236,6 +237,19 @@ def window_at(per: Per, zone: dt.tzinfo, at_s: float) -> tuple[float, float]:
 
 def _midnight_s(day: dt.date, zone: dt.tzinfo) -> float:
     return dt.datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()
+
+
+def refusal_of(hold: Hold, limit_nusd: int, totals: Totals, asked_nusd: int) -> Refusal:
+    """Why `asked_nusd` does not fit."""
+    ends_s = hold.account.ends_s
+    return Refusal(
+        account=str(hold.account),
+        limit_nusd=limit_nusd,
+        spent_nusd=totals.spent_nusd,
+        reserved_nusd=totals.reserved_nusd,
+        asked_nusd=asked_nusd,
+        resets_s=ends_s if isfinite(ends_s) else None,
+    )
 
 
 def names_of(scope: SpendScope, route: str, target: Target, request: Request) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from failover.core.spend import (
     Spender,
     Totals,
     names_of,
+    refusal_of,
     window_at,
 )
 from failover.core.spend_events import (
@@ -110,6 +111,15 @@ class Spending:
         self._rates: dict[tuple[int, str], Rate] = {}
         self._trouble = ""
 
+    def follow(self, before: Spending) -> None:
+        """Another config had been in force: what was told under it, and what is usual, stays known."""
+        known = {meter.budget: meter for meter in before._meters}
+        self._meters = tuple(known.get(meter.budget, meter) for meter in self._meters)
+        self._asked = tuple(each for each in self._meters if each.budget.scope.kind in _OF_THE_REQUEST)
+        self._trouble = before._trouble if before.ledger is self.ledger else ""
+        if before._alarms == self._alarms:
+            self._rates = before._rates
+
     def meters(self, route: str, target: Target, request: Request) -> list[tuple[Meter, str]]:
         """The budgets that such an attempt is charged to, each with the name of its account."""
         fixed = self._fixed.get((route, target))
@@ -139,6 +149,16 @@ class Spending:
                 raise
             # Nothing is kept free, yet what it costs is written down as soon as that can be done.
             return self.ledger.reserve((), nusd, at_s, until_s)
+
+    def room(self, meters: Sequence[tuple[Meter, str]], nusd: int, at_s: float) -> Refusal | None:
+        """Which of them has no room for so much now; nothing is reserved. Raises `LedgerError`."""
+        for meter, name in meters:
+            hold = meter.hold(name, at_s)
+            if hold.limit_nusd is not None:
+                totals = self.ledger.totals(hold.account, at_s)
+                if totals.spent_nusd + totals.reserved_nusd + nusd > hold.limit_nusd:
+                    return refusal_of(hold, hold.limit_nusd, totals, nusd)
+        return None
 
     def settle(self, reservation: Reservation, charge: Charge, recorder: Recorder, now: float) -> None:
         """It cost so much."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from math import inf
 from threading import Lock
 
-from failover.core.spend import Account, Charge, Hold, Refusal, Reservation, Spender, Totals
+from failover.core.spend import Account, Charge, Hold, Refusal, Reservation, Spender, Totals, refusal_of
 
 SWEEP_S = 10.0
 """How often reservations that timed out and windows that ended are looked for; before any refusal too."""
@@ -113,16 +112,3 @@ class MemoryLedger:
             del self._late[late.id]
         for account in [each for each in self._spent if each.ends_s + LATE_S <= at_s]:
             del self._spent[account]
-
-
-def refusal_of(hold: Hold, limit_nusd: int, totals: Totals, asked_nusd: int) -> Refusal:
-    """Why `asked_nusd` does not fit."""
-    ends_s = hold.account.ends_s
-    return Refusal(
-        account=str(hold.account),
-        limit_nusd=limit_nusd,
-        spent_nusd=totals.spent_nusd,
-        reserved_nusd=totals.reserved_nusd,
-        asked_nusd=asked_nusd,
-        resets_s=None if ends_s == inf else ends_s,
-    )
