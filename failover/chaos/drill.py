@@ -29,6 +29,8 @@ from failover.chaos.world.successes import Source
 from failover.chaos.world.world import World
 from failover.core.decide import Facts
 from failover.core.events import Event, InjectionEnded, InjectionStarted, PriceInForce
+from failover.ledger.memory import MemoryLedger
+from failover.ledger.opening import Ledgers
 from failover.price_map import price_book
 
 
@@ -75,7 +77,7 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
             if subject is not None:
                 driver = SubjectDrive(world, outcomes, routes, written.record, subject.making)
             elif mode == "simulate":
-                facts = Facts(world.prices, world.start_epoch_s)
+                facts = Facts(world.prices, world.start_epoch_s, Ledgers(MemoryLedger()).spending(loaded))
                 driver = Simulation(world, outcomes, loaded.routes.values(), facts, written.record)
             else:
                 driver = Replay(world, outcomes, loaded, written.record)

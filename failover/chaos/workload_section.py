@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -38,7 +38,7 @@ class Kind(Section):
     Without a `route` every route of the config is called alike, and without an `operation` for what it is
     for. `tokens_in` and `tokens_out` set the sizes
     of requests and replies; left out, the recorded ones count. `stream` asks for streamed replies.
-    `tenants` is how many customers share the requests.
+    `tenants` is how many customers share the requests; `tags` say what they are for, as budgets do.
     """
 
     route: str | None = None
@@ -48,6 +48,7 @@ class Kind(Section):
     stream: bool = False
     deadline_s: float | None = Field(default=None, gt=0.0)
     tenants: int | None = Field(default=None, ge=1)
+    tags: tuple[Annotated[str, Field(min_length=1)], ...] = ()
 
 
 class Part(Kind):

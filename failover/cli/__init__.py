@@ -13,6 +13,7 @@ COMMANDS = {
     "drill": "runs scenario files or folders and judges them",
     "search": "looks for the smallest fault schedule that breaks a config",
     "check": "validates a config and prints what each route can and cannot survive",
+    "ledger": "sums up what was spent, by whom, and checks that it adds up",
     "decide": "explains a decision: order, passed over and why, quote",
     "cassettes": "lists the episodes of vcrpy cassettes and how the router sees each",
     "record": "records cassettes from real endpoints, scrubbed, with timing",

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from failover.cli.exits import DEVIATED, HOLDS, run
+from failover.cli.tables import show
 from failover.core.policy import Policy
+from failover.core.prices import NUSD_PER_USD
 from failover.core.vocabulary import FaultDomain, Route
 
 if TYPE_CHECKING:
     from failover.config import Config
-
-Rows = Sequence[Sequence[str]]
+    from failover.core.spend import Budget
 
 
 @click.command(name="check")
@@ -38,6 +37,7 @@ def _check(path: Path) -> int:
     from failover.config import load_config
 
     config = load_config(path)
+    _report_budgets(config.budgets)
     fragile = [route.name for route in config.routes.values() if not _report_route(route)]
     for note in _notes(config):
         click.echo(f"note: {note}")
@@ -48,18 +48,34 @@ def _check(path: Path) -> int:
     return HOLDS
 
 
+def _report_budgets(budgets: Sequence[Budget]) -> None:
+    rows = [
+        (
+            str(each.scope),
+            f"${each.limit_nusd / NUSD_PER_USD:g}",
+            each.per.value,
+            str(each.zone),
+            "hard" if each.hard else "soft",
+        )
+        for each in budgets
+    ]
+    if rows:
+        show("budgets", ("scope", "limit", "per", "zone", "kind"), rows)
+        click.echo()
+
+
 def _report_route(route: Route) -> bool:
     """Print one route; whether it survives the loss of any single provider."""
     from failover.config.losses import single_losses, unnamed_domains
 
     losses = single_losses(route)
-    _show(
+    show(
         f"route {route.name}, strategy {route.strategy}",
         ("tier", "target", "provider", "region", "model or callable"),
         list(_chain_rows(route)),
     )
-    _show(f"policy of {route.name}", ("key", "value", ""), list(_policy_rows(route.policy)))
-    _show(
+    show(f"policy of {route.name}", ("key", "value", ""), list(_policy_rows(route.policy)))
+    show(
         f"single losses of {route.name}",
         ("loss of", "name", "survives", "targets left"),
         [
@@ -102,6 +118,7 @@ def _flat(policy: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def _notes(config: Config) -> Iterator[str]:
     """What is no error and yet worth knowing before an outage tells."""
+    from failover.config.spending_section import unpriced
     from failover.price_map import model_facts
 
     targets = config.targets.values()
@@ -109,13 +126,16 @@ def _notes(config: Config) -> Iterator[str]:
     absent = [variable for variable in variables if not os.environ.get(variable)]
     if absent:
         yield f"environment variables that are not set: {', '.join(absent)}"
-    unpriced = [
+    unknown = [
         target.name
         for target in targets
         if target.name not in config.prices and (target.callable or model_facts(target.model).price is None)
     ]
-    if unpriced:
-        yield f"targets whose price is unknown, here and in litellm's map: {', '.join(unpriced)}"
+    if unknown:
+        yield f"targets whose price is unknown, here and in litellm's map: {', '.join(unknown)}"
+    unheld = unpriced(config.budgets, [config.targets[name] for name in unknown])
+    if unheld:
+        yield f"never asked, since a hard budget cannot be held to an unknown price: {', '.join(unheld)}"
     routed = {target.name for route in config.routes.values() for target in route.targets()}
     idle = [name for name in config.targets if name not in routed]
     if idle:
@@ -127,32 +147,3 @@ def _notes(config: Config) -> Iterator[str]:
         yield f"one attempt in a call, so that no call falls back: {', '.join(hasty)}"
     if config.cassettes is not None and not config.cassettes.is_dir():
         yield f"the folder of cassettes does not exist: {config.cassettes}"
-
-
-def _show(title: str, headings: Sequence[str], rows: Rows) -> None:
-    """A table: drawn where people look, plain lines elsewhere."""
-    if sys.stdout.isatty() and find_spec("rich"):
-        _draw(title, headings, rows)
-        return
-    click.echo(title)
-    for line in _aligned(headings, rows):
-        click.echo(f"  {line}")
-
-
-def _draw(title: str, headings: Sequence[str], rows: Rows) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=Text(title), title_justify="left")
-    for heading in headings:
-        table.add_column(heading)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row), style="red" if "NO" in row else None)
-    Console().print(table)
-
-
-def _aligned(headings: Sequence[str], rows: Rows) -> Iterable[str]:
-    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
-    for row in (headings, *rows):
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

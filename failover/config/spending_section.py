@@ -187,17 +187,10 @@ def _credentials(section: Spends) -> list[str]:
     return list(dict.fromkeys(part.credential for part in parts if part.credential))
 
 
-def unpriced(budgets: Iterable[Budget], targets: Iterable[Target], priced: Mapping[str, object]) -> list[str]:
-    """Targets that hard budgets keep out of traffic, since nobody knows what they cost.
-
-    Only what is certain: a tag or a tenant is a request's own.
-    """
+def unpriced(budgets: Iterable[Budget], unknown: Iterable[Target]) -> list[str]:
+    """Those whose price is `unknown` that hard budgets keep out of traffic, for some request at least."""
     hard = [budget.scope for budget in budgets if budget.hard]
-    return [
-        target.name
-        for target in targets
-        if target.name not in priced and any(_is_in(scope, target) for scope in hard)
-    ]
+    return [target.name for target in unknown if any(_is_in(scope, target) for scope in hard)]
 
 
 def _is_in(scope: SpendScope, target: Target) -> bool:

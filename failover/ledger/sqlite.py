@@ -27,7 +27,7 @@ from failover.core.vocabulary import Usage
 from failover.errors import LedgerError
 from failover.ledger.keeping import Keeper
 from failover.ledger.memory import LATE_S
-from failover.ledger.tables import connect, words_of
+from failover.ledger.tables import OF_KIND, connect, words_of
 
 WAIT_S = 0.25
 """How long a call waits for a file that somebody else has locked."""
@@ -60,15 +60,6 @@ INSERT INTO sums (kind, name, begins_s, ends_s, spent_nusd)
 VALUES (:kind, :name, :begins_s, :ends_s,
         (SELECT coalesce(sum(cost_nusd), 0) FROM charges
          WHERE started_s >= :begins_s AND started_s < :ends_s """
-_OF_KIND = {
-    Spender.ALL: "",
-    Spender.ROUTE: "AND route = :name",
-    Spender.TARGET: "AND target = :name",
-    Spender.PROVIDER: "AND provider = :name",
-    Spender.CREDENTIAL: "AND credential = :name",
-    Spender.TENANT: "AND tenant = :name AND tenant != ''",
-    Spender.TAG: "AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :name)",
-}
 
 
 class SqliteLedger:
@@ -199,7 +190,7 @@ class SqliteLedger:
         """Add up what was charged in it so far, and forget windows that ended, and reservations that did."""
         window = {"begins_s": account.begins_s, "ends_s": account.ends_s}
         whose = {"kind": account.kind.value, "name": account.name}
-        connection.execute(_BEGIN + _OF_KIND[account.kind] + "))", {**window, **whose})
+        connection.execute(_BEGIN + OF_KIND[account.kind] + "))", {**window, **whose})
         if isfinite(account.ends_s):
             connection.execute("DELETE FROM sums WHERE ends_s + ? <= ?", (LATE_S, at_s))
         connection.execute("DELETE FROM reservations WHERE until_s + ? <= ?", (LATE_S, at_s))

@@ -11,6 +11,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from failover.core.spend import Spender
 from failover.errors import LedgerError
 from failover.ledger.keeping import LOG_PAGES_MOST
 
@@ -75,6 +76,17 @@ END;
 VERSIONS = (_VERSION_1,)
 """What makes each version of the tables of the one before; the file says in `user_version` which it has."""
 
+OF_KIND = {
+    Spender.ALL: "",
+    Spender.ROUTE: "AND route = :name",
+    Spender.TARGET: "AND target = :name",
+    Spender.PROVIDER: "AND provider = :name",
+    Spender.CREDENTIAL: "AND credential = :name",
+    Spender.TENANT: "AND tenant = :name AND tenant != ''",
+    Spender.TAG: "AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :name)",
+}
+"""Which charges belong to an account, besides its window."""
+
 _CURES = {
     sqlite3.SQLITE_BUSY: "is locked by another process: wait for it, or find who holds it (`fuser` names it)",
     sqlite3.SQLITE_LOCKED: "is locked: wait for whoever holds it",
@@ -137,6 +149,12 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def require_ledger(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises `LedgerError` where it is none, or one that this version does not know."""
+    if not _version(connection, path):
+        raise LedgerError(f"{path} is no ledger: it is empty")
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:

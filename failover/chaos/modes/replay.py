@@ -26,6 +26,7 @@ from failover.config import Config
 from failover.core.events import Event
 from failover.core.vocabulary import Target
 from failover.errors import CallError
+from failover.ledger.memory import MemoryLedger
 from failover.router import Router
 
 Arrived = Callable[[Asked, float], None]
@@ -132,6 +133,7 @@ class Replay:
             wall=wall,
             rng=lambda: _sender.get().draws(),
             prices=self._world.prices,
+            ledger=MemoryLedger(),
         )
         router.subscribe(self._record)
         for at_s, event in at:
@@ -157,6 +159,10 @@ async def _made(router: Router, asked: Asked) -> None:
     arguments = dict(asked.shape.errand().payload)
     if request.stream:
         arguments["stream"] = True
+    if request.tenant:
+        arguments["tenant"] = request.tenant
+    if request.tags:
+        arguments["tags"] = sorted(request.tags)
     operation = getattr(router, f"a{request.operation}")
     answer = await operation(asked.route, deadline_s=request.deadline_s, **arguments)
     if request.stream:
