@@ -62,7 +62,9 @@ class BudgetSection(Section):
     scope: Scope = Field(description="Whose charges: `all`, `route:NAME`, `tenant:*`, …")
     usd: Usd = Field(description="What may be spent in one window, US dollars.")
     per: Per = Field(description="How long it lasts; `total`: it never begins anew.")
-    zone: Zone = Field(default=dt.UTC, description="Where its days, weeks and months begin.")
+    zone: Zone = Field(
+        default="UTC", validate_default=True, description="Where its days, weeks and months begin."
+    )
     kind: Literal["hard", "soft"] = Field(
         default="hard", description="Hard: nothing is sent that does not fit. Soft: it is told."
     )

@@ -56,6 +56,10 @@ class Keeper:
         """At once, without waiting for it."""
         self._stop.set()
 
+    def wait_a_while(self) -> None:
+        """For a look of its own."""
+        self._stop.wait(EVERY_S)
+
     def _run(self) -> None:
         while not self._stop.wait(EVERY_S):
             ledger = self._ledger()

@@ -32,6 +32,9 @@ from failover.ledger.tables import OF_KIND, connect, words_of
 WAIT_S = 0.25
 """How long a call waits for a file that somebody else has locked."""
 
+PAUSE_S, PAUSE_MOST_S = 0.0001, 0.002
+"""How often it looks whether the file is free, in that time: less and less often."""
+
 REST_S = 1.0
 """After it did not answer, the file is left alone for so long: callers do not all wait in turn."""
 
@@ -165,7 +168,7 @@ class SqliteLedger:
             self._connection.close()
 
     def _open(self) -> None:
-        self._connection = connect(self.path, self._wait_s)
+        self._connection = connect(self.path)
         self._pid = os.getpid()
         self._token = token_hex(8)
         self._ids = itertools.count(1)
@@ -188,12 +191,12 @@ class SqliteLedger:
 
     def _begin_window(self, connection: sqlite3.Connection, account: Account, at_s: float) -> None:
         """Add up what was charged in it so far, and forget windows that ended, and reservations that did."""
-        window = {"begins_s": account.begins_s, "ends_s": account.ends_s}
-        whose = {"kind": account.kind.value, "name": account.name}
-        connection.execute(_BEGIN + OF_KIND[account.kind] + "))", {**window, **whose})
         if isfinite(account.ends_s):
             connection.execute("DELETE FROM sums WHERE ends_s + ? <= ?", (LATE_S, at_s))
         connection.execute("DELETE FROM reservations WHERE until_s + ? <= ?", (LATE_S, at_s))
+        window = {"begins_s": account.begins_s, "ends_s": account.ends_s}
+        whose = {"kind": account.kind.value, "name": account.name}
+        connection.execute(_BEGIN + OF_KIND[account.kind] + "))", {**window, **whose})
 
     def _write(self, reservation: Reservation, charge: Charge | None) -> None:
         with self._lock:
@@ -228,7 +231,7 @@ class SqliteLedger:
             raise LedgerError(self.trouble)
         connection, kept = self._connection, len(self._unwritten)
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            self._begin(connection)
             for reservation, charge in self._unwritten:
                 self._settle(connection, reservation, charge)
             yield connection
@@ -245,6 +248,20 @@ class SqliteLedger:
         if self.trouble:
             _log.warning("the ledger %s answers again; %d settlements were written late", self.path, kept)
             self.trouble = ""
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        """SQLite's own waiting sleeps up to 100 ms, and is unfair: who waited long is not sooner served."""
+        until_s, pause_s = time.monotonic() + self._wait_s, PAUSE_S
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until_s:
+                    raise
+            else:
+                return
+            time.sleep(pause_s)
+            pause_s = min(PAUSE_MOST_S, 2 * pause_s)
 
     def _roll_back(self) -> None:
         # Some errors have ended the transaction already.

@@ -15,6 +15,9 @@ from failover.core.spend import Spender
 from failover.errors import LedgerError
 from failover.ledger.keeping import LOG_PAGES_MOST
 
+OPENING_S = 5.0
+"""How long a process that begins waits for a locked file."""
+
 APPLICATION_ID = 0x464F4C47
 """`FOLG`: tells a ledger from any other SQLite file."""
 
@@ -107,18 +110,19 @@ def words_of(error: sqlite3.Error, path: Path) -> str:
     return f"the ledger {path} {cure} (SQLite: {error})"
 
 
-def connect(path: Path, wait_s: float) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
     """A connection to the ledger at `path`, made or brought to the present version where needed.
 
-    Raises `LedgerError`.
+    From then on it does not wait for a locked file: who uses it does. Raises `LedgerError`.
     """
     try:
         # Whoever uses it has a lock of his own: several threads share it.
-        connection = sqlite3.connect(path, timeout=wait_s, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(path, timeout=OPENING_S, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
         raise LedgerError(words_of(error, path)) from error
     try:
         _prepare(connection, path)
+        connection.execute("PRAGMA busy_timeout = 0")
     except BaseException as error:
         connection.close()
         if isinstance(error, sqlite3.Error):

@@ -13,7 +13,7 @@ import rich.console
 from click.testing import CliRunner, Result
 
 from failover import config as config_package
-from failover.cli import check
+from failover.cli import tables
 from failover.cli.check import command
 
 ROOT = Path(__file__).parents[2]
@@ -198,7 +198,7 @@ def test_tables_are_drawn_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None
     drawn: list[Any] = []
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(rich.console.Console, "print", lambda _console, table: drawn.append(table))
-    check._show("losses", ("loss of", "survives"), [("[bold]", "NO"), ("us", "yes")])  # noqa: SLF001  drawn only on a terminal
+    tables.show("losses", ("loss of", "survives"), [("[bold]", "NO"), ("us", "yes")])
     (table,) = drawn
     assert [str(cell) for cell in table.columns[0].cells] == ["[bold]", "us"]
     assert [row.style for row in table.rows] == ["red", None]
