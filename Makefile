@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup drill test check bench verdicts soak lock clean
+.PHONY: help setup drill test check bench verdicts soak ledger lock clean
 
 help: ## say what each target does
 	@echo "failover: make <target>"
@@ -55,6 +55,10 @@ verdicts: $(INSTALLED) ## let llmock break everything and judge the router, and 
 # Not part of .ci/run: it takes a quarter of an hour. tests/edge/test_soak.py runs a short one.
 soak: $(INSTALLED) ## a million calls and 100,000 from threads, with faults: nothing may be left behind
 	$(BIN)/python -m benchmarks.soak
+
+# Not part of .ci/run either: a minute and more. tests/edge/test_ledger_kills.py runs a short one.
+ledger: $(INSTALLED) ## 64 writers spend 100,000 times against one ledger file, and are killed all the time
+	$(BIN)/python -m benchmarks.ledger
 
 # Keeps the pins that still fit; `make lock LOCK_FLAGS=--upgrade` takes the newest of everything.
 lock: ## pin every requirement of pyproject.toml with hashes

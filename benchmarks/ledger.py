@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from statistics import quantiles
 
@@ -97,7 +98,7 @@ class Run:
                 self._kill(self._draws.choice(list(running.values())))
 
     def _start(self, first: int, threads: int) -> subprocess.Popen[bytes]:
-        each, asked = self._asked.requests // self._asked.writers, self._asked
+        each, asked = ceil(self._asked.requests / self._asked.writers), self._asked
         words = [self.path, self.folder, first, threads, each, asked.requests, asked.seed]
         command = [sys.executable, "-m", "benchmarks.ledgers.writer", *map(str, words)]
         return subprocess.Popen(command)  # noqa: S603  # our own words

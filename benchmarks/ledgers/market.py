@@ -22,6 +22,7 @@ PRICES = {
 ROUTES = ("chat", "search")
 TENANTS = tuple(f"tenant-{number}" for number in range(8))
 FAILURE_SHARE = 0.2
+TAKES_MOST_S = 0.03
 USUAL_NUSD = 3_700_000
 """About what one request costs."""
 
@@ -37,6 +38,7 @@ class Asked:
     usage: Usage
     most: Usage
     fails: bool
+    takes_s: float
 
     @property
     def cost_nusd(self) -> int:
@@ -68,6 +70,7 @@ def asked(seed: int, writer: int, number: int) -> Asked:
         usage,
         Usage(most_in, most_out),
         draws.random() < FAILURE_SHARE,
+        draws.random() * TAKES_MOST_S,
     )
 
 

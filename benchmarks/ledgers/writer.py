@@ -50,7 +50,9 @@ class Writer:
         reserved = time.perf_counter_ns()
         if isinstance(found, Refusal):
             self._note(f"r {one.number} {(reserved - began) // 1000}")
-        elif one.fails:
+            return
+        time.sleep(one.takes_s)
+        if one.fails:
             self._ledger.release(found)
             self._note(f"f {one.number}")
         else:
