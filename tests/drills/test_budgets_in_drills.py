@@ -19,8 +19,8 @@ from tests.drills.worlds import CONFIG, GPT, LITELLM_WARNS, STORY, route
 
 BUDGETS = """
 budgets:
-  - {scope: 'target:gpt', usd: 0.02, per: day}
-  - {scope: 'tenant:*', usd: 0.05, per: day}
+  - {scope: 'target:gpt', usd: 0.008, per: day}
+  - {scope: 'tenant:*', usd: 0.03, per: day}
 """
 
 
@@ -43,13 +43,14 @@ def test_nothing_is_sent_that_does_not_fit(tmp_path: Path, mode: str) -> None:
     assert kept.checked > 0
     assert kept.violations == ()
     assert verdict.errors["BudgetExceededError"] > 0
-    assert 0 < verdict.targets["gpt"].served < verdict.targets["claude"].served
+    assert verdict.targets["gpt"].served > 0
+    assert verdict.targets["claude"].served > 0
 
 
-def test_both_modes_spend_the_same(tmp_path: Path) -> None:
+def test_a_soft_budget_refuses_nothing(tmp_path: Path) -> None:
     soft = BUDGETS.replace("per: day", "per: day, kind: soft")
     verdict = drilled(tmp_path, "simulate", soft)
-    assert "BudgetExceededError" not in verdict.errors
+    assert verdict.errors == {}
 
 
 HARD = Budget(SpendScope(Spender.ROUTE, "chat"), 100, Per.DAY)
@@ -71,7 +72,7 @@ def looked(tmp_path: Path) -> SpendWithinBudgets:
 
 def reserve(looked: SpendWithinBudgets, attempt: int, nusd: int, *accounts: str) -> None:
     looked.see(SpendReserved(1.0, "1", attempt, "gpt", nusd, accounts))
-    looked.see(AttemptStarted(1.0, "1", attempt, "gpt", AttemptCause.FIRST, False, 9.0))
+    looked.see(AttemptStarted(1.0, "1", attempt, "gpt", AttemptCause.FIRST, probe=False, total_limit_s=9.0))
 
 
 def test_it_notices_what_does_not_fit(looked: SpendWithinBudgets) -> None:
@@ -87,7 +88,7 @@ def test_it_notices_a_tenant_of_its_own(looked: SpendWithinBudgets) -> None:
 
 
 def test_it_notices_an_attempt_without_a_reservation(looked: SpendWithinBudgets) -> None:
-    looked.see(AttemptStarted(1.0, "1", 1, "gpt", AttemptCause.FIRST, False, 9.0))
+    looked.see(AttemptStarted(1.0, "1", 1, "gpt", AttemptCause.FIRST, probe=False, total_limit_s=9.0))
     assert "nothing is reserved for it on route:chat" in looked.end(9.0).violations[0]
 
 

@@ -22,7 +22,7 @@ from tests.edge.scripted import HELLO, ScriptedAdapter, answers, config, fails, 
 USED = Usage(1000, 500)
 COST_USD = 1000 * 2e-6 + 500 * 10e-6
 ASKED = {"messages": HELLO, "max_tokens": 500}
-MOST_USD = 64e-6 * 2 + 4 * 1 * 2e-6 + 500 * 10e-6
+MOST_USD = (64 + 4 * 2) * 2e-6 + 500 * 10e-6
 
 
 def speakers() -> ScriptedAdapter:
