@@ -106,7 +106,7 @@ class Spending:
         self._alarms = tuple(alarms)
         self._on_failure = on_failure
         self._meters = tuple(Meter(budget) for budget in budgets)
-        self._fixed: dict[tuple[str, Target], tuple[tuple[Meter, str], ...]] = {}
+        self._fixed: dict[tuple[str, str], tuple[tuple[Meter, str], ...]] = {}
         self._asked = tuple(each for each in self._meters if each.budget.scope.kind in _OF_THE_REQUEST)
         self._rates: dict[tuple[int, str], Rate] = {}
         self._trouble = ""
@@ -122,9 +122,10 @@ class Spending:
 
     def meters(self, route: str, target: Target, request: Request) -> list[tuple[Meter, str]]:
         """The budgets that such an attempt is charged to, each with the name of its account."""
-        fixed = self._fixed.get((route, target))
+        # By name: to hash a target costs more than all of this.
+        fixed = self._fixed.get((route, target.name))
         if fixed is None:
-            fixed = self._fixed[route, target] = tuple(
+            fixed = self._fixed[route, target.name] = tuple(
                 (meter, name)
                 for meter in self._meters
                 if meter.budget.scope.kind not in _OF_THE_REQUEST

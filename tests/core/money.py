@@ -48,4 +48,4 @@ class BrokenLedger(MemoryLedger):
 
 def is_open(ledger: MemoryLedger) -> list[Reservation]:
     """What is reserved and neither settled nor released."""
-    return list(ledger._open.values())  # noqa: SLF001  # nothing else tells
+    return [reservation for reservation, _ in ledger._open.values()]  # noqa: SLF001  # nothing else tells

@@ -92,6 +92,11 @@ def test_a_budget_that_never_begins_anew_says_nothing_of_when():
     assert "anew" not in str(error)
 
 
+def test_a_budget_shows_when_it_begins_anew():
+    books = Books(budget("all", 5), budget("all", 9, "total"))
+    assert [each.resets_s for each in books.spending.standing(NOON_S)] == [MIDNIGHT_S + DAY_S, None]
+
+
 def test_the_next_window_begins_with_nothing_spent():
     books = Books(budget("all", 100)).spends(100)
     books.story.call(tokens_out=1).raises(BudgetExceededError)
@@ -281,6 +286,13 @@ def test_of_the_cap_of_the_policy_and_of_the_request_the_lesser_holds():
 def test_a_cheaper_target_is_asked_in_place_of_one_that_is_too_expensive():
     prices = PriceBook({"gpt": (DatedPrice(0, 2_000_000),), "claude": (DatedPrice(0, 1_000_000),)})
     Story("gpt", "claude", prices=prices).call(tokens_out=60, max_cost_nusd=100).sends_to("claude")
+
+
+def test_what_a_retry_that_is_not_made_would_have_cost_is_put_back():
+    story = Story("gpt", prices=BOTH, retry_budget=RetryBudgetPolicy(0.0, 0.0)).spends_the_retry_budget()
+    story.call(tokens_out=30, max_cost_nusd=100).sends_to("gpt").fails(CONNECTION).raises(
+        AllTargetsFailedError
+    )
 
 
 def test_without_cap_budget_or_ledger_a_call_has_no_purse():
