@@ -170,9 +170,8 @@ class Purse:
 
     def put_back(self) -> None:
         """The attempt that was reserved for last is not made."""
+        assert self._held is not None  # noqa: S101  # something was reserved, or nobody would put it back
         held, self._held = self._held, None
-        if held is None:
-            return
         self.spent_nusd -= held.nusd
         if self._spending is not None:
             self._spending.ledger.release(held)
