@@ -99,8 +99,18 @@ def _chain_rows(route: Route) -> Iterator[tuple[str, ...]]:
 def _policy_rows(policy: Policy) -> Iterator[tuple[str, str, str]]:
     defaults = dict(_flat(Policy()))
     for key, value in _flat(policy):
-        shown = "half of what is left" if value is None else f"{value:g}" if _real(value) else str(value)
-        yield key, shown, "default" if value == defaults[key] else "set"
+        mark = "default" if value == defaults[key] else "set"
+        if value is None:
+            shown = _UNSET.get(key, "none")
+        elif key.endswith("_nusd"):
+            shown = f"{value / NUSD_PER_USD:g}"
+        else:
+            shown = f"{value:g}" if _real(value) else str(value)
+        yield key.replace("_nusd", "_usd"), shown, mark
+
+
+_UNSET = {"attempt_s": "half of what is left", "hedge": "never", "max_cost_nusd": "no limit"}
+"""What a policy means by what it leaves out."""
 
 
 def _real(value: object) -> bool:

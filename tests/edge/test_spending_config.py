@@ -108,3 +108,12 @@ def test_check_shows_the_budgets_and_whom_they_keep_out_of_traffic(tmp_path: Pat
     told = CliRunner().invoke(main, ["check", str(file)]).output
     assert "all    $5     day  UTC   hard" in told
     assert "never asked, since a hard budget cannot be held to an unknown price: score" in told
+
+
+def test_check_shows_what_a_call_may_cost_in_dollars(tmp_path: Path) -> None:
+    file = tmp_path / "failover.yaml"
+    routes = "routes: {scores: {chain: [score], policy: {max_cost_usd: 0.05}}, free: {chain: [score]}}\n"
+    file.write_text("targets: {score: {callable: 'shop:score'}}\n" + routes, "utf-8")
+    lines = CliRunner().invoke(main, ["check", str(file)]).output.splitlines()
+    told = [" ".join(line.split()) for line in lines if "max_cost" in line]
+    assert told == ["max_cost_usd 0.05 set", "max_cost_usd no limit default"]
