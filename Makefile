@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup drill test check bench verdicts soak catalogue lock clean
+.PHONY: help setup drill test check bench verdicts soak ledger catalogue lock clean
 
 help: ## say what each target does
 	@echo "failover: make <target>"
@@ -61,6 +61,10 @@ FACTS ?= ../shared/facts
 
 catalogue: $(INSTALLED) ## make the shipped catalogue of retirements of FACTS/deprecations.csv
 	$(BIN)/python -m benchmarks.lifecycle_catalogue $(FACTS)
+
+# Not part of .ci/run either: a minute and more. tests/edge/test_ledger_kills.py runs a short one.
+ledger: $(INSTALLED) ## 64 writers spend 100,000 times against one ledger file, and are killed all the time
+	$(BIN)/python -m benchmarks.ledger
 
 # Keeps the pins that still fit; `make lock LOCK_FLAGS=--upgrade` takes the newest of everything.
 lock: ## pin every requirement of pyproject.toml with hashes

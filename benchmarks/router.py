@@ -12,6 +12,7 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -62,6 +63,29 @@ def router(first: Callable[..., Any]) -> Router:
     made = Router.from_dict(config, callables={"a": first, "b": answers, "c": answers})
     made.subscribe(ignored)
     return made
+
+
+PRICE = {"input_usd_per_mtok": 1, "output_usd_per_mtok": 10}
+BUDGETS = [
+    {"scope": "route:r", "usd": 1_000_000, "per": "day"},
+    {"scope": "tenant:*", "usd": 1_000_000, "per": "month"},
+]
+
+
+async def budgeted_us(**rest: Any) -> float:
+    """One call under two hard budgets."""
+    config = {
+        "targets": {name: {"prices": PRICE} for name in "abc"},
+        "routes": {"r": {"chain": ["a", "b", "c"]}},
+        "budgets": BUDGETS,
+        **rest,
+    }
+    made = Router.from_dict(config, callables=dict.fromkeys("abc", answers))
+    made.subscribe(ignored)
+    async with made:
+        for _ in range(20):
+            await made.acall("r", tenant="acme")
+        return await least_us(lambda: made.acall("r", tenant="acme"), CALLS)
 
 
 async def bare_loop() -> int:
@@ -142,10 +166,15 @@ async def main() -> None:
     """Print the figures and their ratios to the budgets."""
     logging.disable(logging.CRITICAL)
     healthy, outage, bare = await ours_us(answers), await ours_us(fails), await least_us(bare_loop, CALLS)
+    in_memory = await budgeted_us()
+    with tempfile.TemporaryDirectory() as folder:
+        in_a_file = await budgeted_us(ledger={"sqlite": f"{folder}/spend.db"})
     plain, routed = await litellm_us()
     adds = routed - plain
     print(f"router over a no-op callable {healthy:8.1f} us")
     print(f"  the first breaker open     {outage:8.1f} us")
+    print(f"  two budgets, in memory     {in_memory:8.1f} us")
+    print(f"  two budgets, in a file     {in_a_file:8.1f} us (nothing is charged: two transactions each)")
     print(f"bare loop with a timeout     {bare:8.1f} us")
     print(f"litellm.acompletion, mocked  {plain:8.1f} us; litellm.Router adds {adds:.1f} us")
     print(f"  of what it adds:           1/{adds / healthy:.0f} (budget: at most 1/20, aim 1/40)")

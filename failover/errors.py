@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from failover.core.failures import Failure
+    from failover.core.spend import Refusal
     from failover.core.vocabulary import PassedOver
 
 
@@ -47,6 +48,10 @@ class CassetteError(FailoverError):
     """A cassette cannot be read, or holds no answer for what was asked."""
 
 
+class LedgerError(FailoverError):
+    """The ledger cannot be used: says which file, what is wrong with it, and what to do."""
+
+
 class CallError(FailoverError):
     """A call ended without a reply. Holds every attempt and every target passed over."""
 
@@ -81,6 +86,23 @@ class AllTargetsFailedError(CallError):
 
 class DeadlineExceededError(CallError):
     """The call's deadline passed."""
+
+
+class BudgetExceededError(CallError):
+    """Nobody may be asked for so much money; `refusal` holds the figures of the budget that is to blame.
+
+    `scope` is that budget's (`route:chat`), or `call` for the request's own cap; amounts are nano-dollars,
+    None where they are not known. `retry_after_s`: when its window ends.
+    """
+
+    def __init__(self, message: str, *, refusal: Refusal, **facts: Any) -> None:
+        self.scope = refusal.account
+        self.limit_nusd = refusal.limit_nusd
+        self.spent_nusd = refusal.spent_nusd
+        self.reserved_nusd = refusal.reserved_nusd
+        self.asked_nusd = refusal.asked_nusd
+        self.resets_s = refusal.resets_s
+        super().__init__(message, **facts)
 
 
 class StreamInterruptedError(CallError):

@@ -26,6 +26,9 @@ from failover.core.governance import Newest, Oversight
 from failover.core.learned import Learned
 from failover.core.lifecycle import NO_CALENDAR, Calendar, Lifecycle
 from failover.core.prices import PriceBook
+from failover.core.purse import affordable
+from failover.core.spend import Ledger
+from failover.core.spending import Spending
 from failover.core.strategies import Strategy
 from failover.core.vocabulary import Decision, Operation, Request, Route
 from failover.core.warmth import Warmth
@@ -33,6 +36,7 @@ from failover.driver import Driver, Run
 from failover.errands import CallOptions
 from failover.errors import Complaint, ConfigError
 from failover.known_models import with_model_facts
+from failover.ledger.opening import Ledgers
 from failover.lifecycles import calendar_of, put_into_force
 from failover.needs import request_of
 from failover.openai_shape import AsyncShape
@@ -66,14 +70,15 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
     it with `aclose` or an `async with` block, without a loop with `close` or a `with` block.
 
     `adapter` replaces litellm, `clock`, `wall` and `rng` replace time and chance, `prices` replaces the
-    price book, `lifecycles` what is known of the end of models: that is how drills run this very object in
-    virtual time. `strategies` are strategies of your own by name, for routes that name them; one that
-    raises is logged the first time, and the author's order stands in its place.
+    price book, `lifecycles` what is known of the end of models, `ledger` the one that the config names: that
+    is how drills run this very object in virtual time. `strategies` are strategies of your own by name, for
+    routes that name them; one that raises is logged the first time, and the author's order stands in its
+    place.
     """
 
     _auditing: ClassVar[type[Gates]] = Gates
 
-    def __init__(  # noqa: PLR0913  # by keyword, and drills replace each
+    def __init__(  # noqa: PLR0913  # by keyword; most of them only for drills and tests
         self,
         config: Config,
         *,
@@ -85,11 +90,13 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
         rng: Callable[[], float] = random.random,
         prices: PriceBook | None = None,
         lifecycles: Mapping[str, Lifecycle] | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self._callables = callables or {}
         self._strategies = strategies or {}
         self._prices = prices
         self._lifecycles = lifecycles
+        self._ledgers = Ledgers(ledger)
         self._clock = clock
         self._epoch_s = wall() - clock()
         self._rng = rng
@@ -105,7 +112,9 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
         config = with_strategies(config, self._strategies)
         routes = with_watch(with_model_facts(config).routes)
         adapters = AssignedAdapters(config.targets.values(), self._callables, adapter)
-        self._in_force = self._put(config, routes, Learned(routes.values()), adapters, NO_CALENDAR)
+        spending = self._ledgers.spending(config)
+        learned = Learned(routes.values())
+        self._in_force = self._put(config, routes, learned, adapters, NO_CALENDAR, spending)
 
     @classmethod
     def from_file(
@@ -151,7 +160,9 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
         request, force = self._request(errand, options), self._in_force
         with self._lock:
             found = _route(force, route)
-            return decide(found, request, force.learned, force.facts, self._clock(), self._rng)
+            now = self._clock()
+            decision = decide(found, request, force.learned, force.facts, now, self._rng)
+            return affordable(decision, found, request, force.learned, force.facts, now)
 
     def snapshot(self) -> Snapshot:
         """Breakers, cooldowns, latencies, in-flight counts and prices in force, as of now."""
@@ -190,7 +201,7 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
 
         What was learned stands for every target that stays the same. Functions handed over stay, unless
         others are handed over in their place: all `callables`, or all `strategies`, as to a new router.
-        Raises `ConfigError`, and changes nothing then.
+        Raises `ConfigError`, or `LedgerError` for a file that cannot be used, and changes nothing then.
         """
         callables = self._callables if callables is None else callables
         strategies = self._strategies if strategies is None else strategies
@@ -200,8 +211,10 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
             # First: they may yet complain, of a function that is not where the config says, or of a file.
             self._gates.of(fresh.audit)
             adapters = AssignedAdapters(fresh.targets.values(), callables, self._in_force.adapters.models)
+            spending = self._ledgers.spending(fresh, self._in_force.facts.spending)
             learned = controls.successor(self._learned, routes.values(), self._clock())
-            self._in_force = self._put(fresh, routes, learned, adapters, self._in_force.facts.calendar)
+            before = self._in_force.facts.calendar
+            self._in_force = self._put(fresh, routes, learned, adapters, before, spending)
             self._callables, self._strategies = callables, strategies
         self._deliver()
 
@@ -211,6 +224,7 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
         self._cool()
         await self._in_force.adapters.aclose()
         self._gates.close()
+        await self._ledgers.aclose()
         if self._background is not None:
             await asyncio.to_thread(self._background.stop)
 
@@ -224,6 +238,7 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
         background.submit(self._in_force.adapters.aclose()).result()
         self._gates.close()
         background.stop()
+        self._ledgers.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -257,6 +272,7 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
         learned: Learned,
         adapters: AssignedAdapters,
         before: Calendar,
+        spending: Spending | None,
     ) -> InForce:
         tokens.prepare(_quoted(routes.values()))
         prices = price_book(config) if self._prices is None else self._prices
@@ -265,7 +281,7 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
         self._newest.put(config.governance)
         calendar = calendar_of(config, self._epoch_s, self._lifecycles, before.told)
         oversight = Oversight(config.governance, self._newest)
-        facts = Facts(prices, self._epoch_s, put_into_force(calendar, learned), oversight)
+        facts = Facts(prices, self._epoch_s, put_into_force(calendar, learned), oversight, spending)
         return InForce(config, routes, adapters, learned, facts, driver)
 
     def _read(self, config: Config | str | Path | Mapping[str, Any]) -> Config:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from failover.core.decide import Facts
 from failover.core.learned import Learned
 from failover.core.lifecycle import Lifecycle, Stage
+from failover.core.prices import NUSD_PER_USD
+from failover.core.spending import BudgetStanding
 from failover.core.target_state import TargetState
 from failover.core.vocabulary import Reason
+from failover.errors import LedgerError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,35 @@ class TargetSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetSnapshot:
+    """One account of a budget: `scope` names it (`route:chat`), amounts are US dollars.
+
+    `left_usd` is what is neither spent nor reserved. `resets_in_s` None: it never begins anew.
+    """
+
+    scope: str
+    per: str
+    zone: str
+    hard: bool
+    limit_usd: float
+    spent_usd: float
+    reserved_usd: float
+    left_usd: float
+    resets_in_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every target, and the retry budget left per route (in tokens: one retry each)."""
+    """Every target, and the retry budget left per route (in tokens: one retry each).
+
+    `budgets` are those of the config, one for each tenant that spent where each has its own.
+    `ledger_trouble` says what is wrong with the ledger, empty while nothing is; then no budget is known.
+    """
 
     targets: dict[str, TargetSnapshot]
     retry_budgets: dict[str, float]
+    budgets: tuple[BudgetSnapshot, ...] = ()
+    ledger_trouble: str = ""
 
 
 _UNKNOWN = Lifecycle()
@@ -57,9 +84,38 @@ _UNKNOWN = Lifecycle()
 
 def snapshot(learned: Learned, facts: Facts, now: float) -> Snapshot:
     """Read, without changing anything, what was learned by `now`."""
+    budgets, trouble = _budgets(facts, facts.epoch_s + now)
     return Snapshot(
         {name: _target(state, facts, now) for name, state in learned.states.items()},
         {name: learned.budgets[name].balance for name in learned.routes},
+        budgets,
+        trouble,
+    )
+
+
+def _budgets(facts: Facts, as_of_s: float) -> tuple[tuple[BudgetSnapshot, ...], str]:
+    if facts.spending is None:
+        return (), ""
+    try:
+        standing = facts.spending.standing(as_of_s)
+    except LedgerError as error:
+        return (), str(error)
+    return tuple(_budget(each, as_of_s) for each in standing), facts.spending.ledger.trouble
+
+
+def _budget(standing: BudgetStanding, as_of_s: float) -> BudgetSnapshot:
+    budget, totals = standing.budget, standing.totals
+    left_nusd = max(0, budget.limit_nusd - totals.spent_nusd - totals.reserved_nusd)
+    return BudgetSnapshot(
+        scope=str(standing.account),
+        per=budget.per,
+        zone=str(budget.zone),
+        hard=budget.hard,
+        limit_usd=budget.limit_nusd / NUSD_PER_USD,
+        spent_usd=totals.spent_nusd / NUSD_PER_USD,
+        reserved_usd=totals.reserved_nusd / NUSD_PER_USD,
+        left_usd=left_nusd / NUSD_PER_USD,
+        resets_in_s=None if standing.resets_s is None else standing.resets_s - as_of_s,
     )
 
 

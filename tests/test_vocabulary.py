@@ -13,7 +13,15 @@ from typing import Any, get_args
 
 import pytest
 
-from failover.core import calendar_events, capabilities, events, failures, policy, vocabulary
+from failover.core import (
+    calendar_events,
+    capabilities,
+    events,
+    failures,
+    policy,
+    spend_events,
+    vocabulary,
+)
 from failover.core.failures import DISPOSITIONS, FailureKind
 
 ROOT = Path(__file__).parents[1]
@@ -53,7 +61,7 @@ def _snake(name: str) -> str:
 
 
 NOUNS = [thing for room in (policy, capabilities, vocabulary, failures) for thing in _dataclasses(room)]
-EVENTS = [*_dataclasses(events), *_dataclasses(calendar_events)]
+EVENTS = [thing for room in (events, calendar_events, spend_events) for thing in _dataclasses(room)]
 
 
 @pytest.mark.parametrize("enum", [pytest.param(node, id=f"{file} {node.name}") for file, node in _enums()])

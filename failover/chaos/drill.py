@@ -34,6 +34,8 @@ from failover.chaos.world.world import World
 from failover.core.decide import Facts
 from failover.core.events import Event, InjectionEnded, InjectionStarted, PriceInForce, TermsInForce
 from failover.core.governance import Oversight
+from failover.ledger.memory import MemoryLedger
+from failover.ledger.opening import Ledgers
 from failover.lifecycles import calendar_of
 from failover.price_sources import price_book
 
@@ -85,7 +87,8 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
                 driver = SubjectDrive(world, outcomes, routes, written.record, subject.making)
             elif mode == "simulate":
                 calendar = calendar_of(loaded, world.start_epoch_s, lifecycles)
-                facts = Facts(world.prices, world.start_epoch_s, calendar, oversight)
+                spending = Ledgers(MemoryLedger()).spending(loaded)
+                facts = Facts(world.prices, world.start_epoch_s, calendar, oversight, spending)
                 driver = Simulation(world, outcomes, loaded.routes.values(), facts, written.record, canaries)
             else:
                 driver = Replay(world, outcomes, loaded, written.record, lifecycles, canaries)

@@ -46,7 +46,7 @@ def meeting(scenario: Scenario, config: Config, mode: str) -> tuple[Routes, Work
     ]
     if unknown:
         raise ConfigError(unknown)
-    routes = Routes(tuple(config.routes[name] for name in names), config.routes)
+    routes = Routes(tuple(config.routes[name] for name in names), config.routes, config.budgets)
     plain = [route.name for route in routes.called if not _is_played(route)]
     if plain:
         what = f"route {', '.join(plain)} calls plain functions, which cannot be drilled: no wire to play"

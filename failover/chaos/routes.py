@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from failover.core.policy import Policy
+from failover.core.spend import Budget
 from failover.core.vocabulary import Route, Target
 
 
@@ -13,11 +14,13 @@ from failover.core.vocabulary import Route, Target
 class Routes:
     """`called` are those that the workload asks for; `config` are all, by name, in the author's order.
 
-    What is learned of a target is learned by all routes together, under the policy of the first.
+    What is learned of a target is learned by all routes together, under the policy of the first. `budgets`
+    hold for all of them.
     """
 
     called: tuple[Route, ...]
     config: Mapping[str, Route]
+    budgets: tuple[Budget, ...] = ()
 
     @classmethod
     def only(cls, route: Route) -> Routes:

@@ -24,6 +24,8 @@ from failover.needs import request_of
 ANSWERED_WITHOUT_TOKENS = frozenset({Operation.EMBEDDING, Operation.RERANK, Operation.MODERATION})
 """What is billed by its prompt alone."""
 
+_TENANT = [field.name for field in fields(Request) if field.name != "id"].index("tenant")
+
 TOKENS_OUT_NOMINAL = 100
 """How long answers are, for their duration, where a workload does not say."""
 
@@ -115,6 +117,8 @@ class _Kind:
         tenant = row.tenant or ""
         if part.tenants and not tenant:
             tenant = str(int(chance.uniform("tenant", number) * part.tenants) + 1)
+        if tenant:
+            facts = (*facts[:_TENANT], tenant, *facts[_TENANT + 1 :])
         return Asked(Request(str(number), *facts), row.route or part.route or "", shape, tenant)
 
     def _made(

@@ -38,7 +38,8 @@ class Kind(Section):
     Without a `route` every route of the config is called alike, and without an `operation` for what it is
     for. `tokens_in` and `tokens_out` set the sizes
     of requests and replies; left out, the recorded ones count. `stream` asks for streamed replies.
-    `tenants` is how many customers share the requests. `data_class` and `tags` are those of the requests.
+    `tenants` is how many customers share the requests. `data_class` and `tags` are those of the requests:
+    `tags` say what they are for, as budgets do.
     """
 
     route: str | None = None

@@ -14,6 +14,7 @@ COMMANDS = {
     "search": "looks for the smallest fault schedule that breaks a config",
     "check": "validates a config and prints what each route can and cannot survive",
     "prices": "shows what every target costs, by whose word, and what changes next",
+    "ledger": "sums up what was spent, by whom, and checks that it adds up",
     "decide": "explains a decision: order, passed over and why, quote",
     "cost": "simulates what a month costs, and what may make it dearer",
     "audit": "shows which target saw which data, and verifies that the trail is as it was written",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,10 +25,12 @@ from failover.cli.exits import DEVIATED, HOLDS, run
 from failover.cli.governed import complaints, may_serve, notes
 from failover.cli.tables import show
 from failover.core.policy import Policy
+from failover.core.prices import NUSD_PER_USD
 from failover.core.vocabulary import FaultDomain, Route
 
 if TYPE_CHECKING:
     from failover.config import Config
+    from failover.core.spend import Budget
     from failover.outlook import Outlook
 
 
@@ -72,6 +74,7 @@ def _check(path: Path, as_of_s: float, until_s: float, json_file: str | None) ->
         written = write_json(json_file, as_json(ahead))
         if json_file == "-" or written != HOLDS:
             return written or (HOLDS if ahead.holds and _survives_all(config) else DEVIATED)
+    _report_budgets(config.budgets)
     fragile = [route.name for route in config.routes.values() if not _report_route(route)]
     _report_ends(ahead)
     ungoverned = _report_governance(config, as_of_s)
@@ -122,6 +125,22 @@ def _report_ends(ahead: Outlook) -> None:
         click.echo()
 
 
+def _report_budgets(budgets: Sequence[Budget]) -> None:
+    rows = [
+        (
+            str(each.scope),
+            f"${each.limit_nusd / NUSD_PER_USD:g}",
+            each.per.value,
+            str(each.zone),
+            "hard" if each.hard else "soft",
+        )
+        for each in budgets
+    ]
+    if rows:
+        show("budgets", ("scope", "limit", "per", "zone", "kind"), rows)
+        click.echo()
+
+
 def _report_route(route: Route) -> bool:
     """Print one route; whether it survives the loss of any single provider."""
     from failover.config.losses import single_losses, unnamed_domains
@@ -157,8 +176,18 @@ def _chain_rows(route: Route) -> Iterator[tuple[str, ...]]:
 def _policy_rows(policy: Policy) -> Iterator[tuple[str, str, str]]:
     defaults = dict(_flat(Policy()))
     for key, value in _flat(policy):
-        shown = "half of what is left" if value is None else f"{value:g}" if _real(value) else str(value)
-        yield key, shown, "default" if value == defaults[key] else "set"
+        mark = "default" if value == defaults[key] else "set"
+        if value is None:
+            shown = _UNSET.get(key, "none")
+        elif key.endswith("_nusd"):
+            shown = f"{value / NUSD_PER_USD:g}"
+        else:
+            shown = f"{value:g}" if _real(value) else str(value)
+        yield key.replace("_nusd", "_usd"), shown, mark
+
+
+_UNSET = {"attempt_s": "half of what is left", "hedge": "never", "max_cost_nusd": "no limit"}
+"""What a policy means by what it leaves out."""
 
 
 def _real(value: object) -> bool:
@@ -176,6 +205,7 @@ def _flat(policy: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def _notes(config: Config) -> Iterator[str]:
     """What is no error and yet worth knowing before an outage tells."""
+    from failover.config.spending_section import unpriced
     from failover.price_sources import price_book
 
     targets = config.targets.values()
@@ -184,9 +214,12 @@ def _notes(config: Config) -> Iterator[str]:
     if absent:
         yield f"environment variables that are not set: {', '.join(absent)}"
     prices = price_book(config).prices
-    unpriced = [target.name for target in targets if target.name not in prices]
-    if unpriced:
-        yield f"targets whose price is unknown, here and in litellm's map: {', '.join(unpriced)}"
+    unknown = [target.name for target in targets if target.name not in prices]
+    if unknown:
+        yield f"targets whose price is unknown, here and in litellm's map: {', '.join(unknown)}"
+    unheld = unpriced(config.budgets, [config.targets[name] for name in unknown])
+    if unheld:
+        yield f"never asked, since a hard budget cannot be held to an unknown price: {', '.join(unheld)}"
     yield from _price_notes(config)
     routed = {target.name for route in config.routes.values() for target in route.targets()}
     idle = [name for name in config.targets if name not in routed]

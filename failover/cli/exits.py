@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from failover.errors import CassetteError, ConfigError
+from failover.errors import CassetteError, ConfigError, LedgerError
 
 HOLDS, DEVIATED, INVALID, INTERRUPTED = 0, 1, 2, 130
 
@@ -41,7 +41,7 @@ def run(body: Callable[[], int]) -> NoReturn:
         count = len(error.complaints)
         click.echo(f"{error}\n{count} complaint{'s' if count > 1 else ''}; nothing was done", err=True)
         code = INVALID
-    except CassetteError as error:
+    except (CassetteError, LedgerError) as error:
         click.echo(str(error), err=True)
         code = INVALID
     except ModuleNotFoundError as error:

@@ -16,10 +16,13 @@ from failover.config.price_file import PriceFile, book_section, load_price_file
 from failover.config.price_section import listed
 from failover.config.prices import Billing, PriceTerms, dated_prices
 from failover.config.schema import ConfigSection, Provider, RouteSection, TargetSection
+from failover.config.spending_section import LedgerFile, alarms_of, budgets_of, ledger_of
+from failover.core.alarms import Alarm
 from failover.core.capabilities import Capabilities, Capability
 from failover.core.governance import Governance
 from failover.core.policy import BackoffPolicy, BreakerPolicy, HedgePolicy, Policy, RetryBudgetPolicy
 from failover.core.prices import DatedPrice
+from failover.core.spend import Budget
 from failover.core.strategies import STRATEGIES, CustomStrategy, Strategy
 from failover.core.vocabulary import Route, Target, Tiers
 from failover.documents import Complaints, Document, Source, load_document, shown, validate
@@ -57,6 +60,9 @@ class Config:
     governance: Governance = field(default_factory=Governance)
     audit: Audit | None = None
     price_terms: PriceTerms = field(default_factory=PriceTerms)
+    budgets: tuple[Budget, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    ledger: LedgerFile | None = None
 
 
 Strategies = Mapping[str, Strategy]
@@ -153,6 +159,9 @@ def _built(section: ConfigSection, document: Document, file: PriceFile | None) -
         source=document.file,
         governance=governance_of(section, targets),
         audit=audit_of(section.audit, document.folder),
+        budgets=budgets_of(section.budgets),
+        alarms=alarms_of(section.alarms),
+        ledger=ledger_of(section.ledger, document.folder),
     )
 
 
@@ -220,6 +229,7 @@ def _chain(section: list[str] | list[list[str]], targets: Mapping[str, Target]) 
 
 def _policy(section: PolicySection) -> Policy:
     plain = section.model_dump()
+    plain["max_cost_nusd"] = plain.pop("max_cost_usd")
     return Policy(
         **{
             **plain,

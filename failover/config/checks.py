@@ -12,6 +12,7 @@ from failover.config.schema import (
     RouteSection,
     TargetSection,
 )
+from failover.config.spending_section import check_spending
 from failover.core.strategies import STRATEGIES
 from failover.documents import Complaints, Document, Place, ending, shown
 
@@ -40,6 +41,7 @@ def check_config(
         _check_policy(route.policy, ("routes", name, "policy"), document, complaints)
     _check_breakers(section, document, complaints)
     check_lifecycles(section, document, complaints)
+    check_spending(section, document, complaints)
 
 
 def strategy_complaint(name: str, handed_over: Collection[str]) -> str:

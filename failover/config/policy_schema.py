@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from failover.config.values import Flag, Seconds, Share, WaitSeconds, Whole
+from failover.config.values import Flag, Seconds, Share, Usd, WaitSeconds, Whole
 from failover.core.policy import (
     Delivery,
     HedgePolicy,
@@ -21,7 +21,7 @@ from failover.documents import Section
 DEFAULTS = Policy()
 """The only place defaults come from."""
 
-GOVERNANCE = frozenset({"budgets", "budget", "lifecycle", "tags"})
+GOVERNANCE = frozenset({"lifecycle", "tags"})
 """Keys that nothing obeys yet: refused wherever they are written, since a safety key must not be ignored."""
 
 
@@ -102,9 +102,7 @@ class Hedge(Section):
 class PolicySection(Section):
     """The limits of a route."""
 
-    later: ClassVar[frozenset[str]] = GOVERNANCE | {
-        "max_cost_usd",
-    }
+    later: ClassVar[frozenset[str]] = GOVERNANCE
 
     deadline_s: Seconds = Field(
         default=DEFAULTS.deadline_s, description="Time of a whole call, all attempts included."
@@ -150,4 +148,8 @@ class PolicySection(Section):
     on_unsound_tool_call: OnDoubt = Field(
         default=DEFAULTS.on_unsound_tool_call,
         description="What becomes of a tool call that does not parse, or names a tool that was not offered.",
+    )
+    max_cost_usd: Usd | None = Field(
+        default=DEFAULTS.max_cost_nusd,
+        description="What all attempts of one call may cost together; left out, whatever budgets allow.",
     )

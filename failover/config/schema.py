@@ -12,6 +12,7 @@ from failover.config.lifecycle_section import KeepWarmSection, LifecycleRulesSec
 from failover.config.policy_schema import GOVERNANCE, PolicySection
 from failover.config.price_file import PriceBookKey
 from failover.config.price_section import Prices
+from failover.config.spending_section import AlarmSection, BudgetSection, LedgerSection
 from failover.config.terms_section import DataClass, Organisation, TermsOrDated
 from failover.config.values import (
     Address,
@@ -172,7 +173,7 @@ class RouteSection(Section):
 class ConfigSection(Section):
     """A failover config: providers, targets, routes."""
 
-    later: ClassVar[frozenset[str]] = (GOVERNANCE - {"lifecycle"}) | {"ledger", "state"}
+    later: ClassVar[frozenset[str]] = (GOVERNANCE - {"lifecycle"}) | {"state"}
 
     providers: dict[Name, Provider] = Field(default_factory=dict)
     targets: Annotated[dict[Name, TargetSection], Field(min_length=1)]
@@ -196,4 +197,9 @@ class ConfigSection(Section):
     keep_warm: KeepWarmSection | None = Field(default=None, description="Canaries to standbys.")
     price_book: PriceBookKey | None = Field(
         default=None, description="A price file, or where else prices come from that no target tells."
+    )
+    budgets: list[BudgetSection] = Field(default_factory=list, description="What may be spent.")
+    alarms: list[AlarmSection] = Field(default_factory=list, description="What is too much at once.")
+    ledger: LedgerSection | None = Field(
+        default=None, description="Where spending is kept count of; left out, in memory."
     )

@@ -15,6 +15,7 @@ from failover.documents import shown
 
 _DAY_S = 86_400
 _MOST_USD_PER_MTOK = 1_000_000
+_MOST_USD = 1_000_000_000
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,127}")
 # What a pasted key looks like although it is spelled like a variable.
 _KEY_LIKE = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{12,}")
@@ -82,15 +83,21 @@ def _address(text: str) -> str:
     return text
 
 
+def _usd_per_mtok(value: object) -> int:
+    return _dollars(value, "US dollars per million tokens", _MOST_USD_PER_MTOK)
+
+
 def _usd(value: object) -> int:
+    return _dollars(value, "US dollars", _MOST_USD)
+
+
+def _dollars(value: object, words: str, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        message = f"must be a number of US dollars per million tokens, got {shown(value)}"
+        message = f"must be a number of {words}, got {shown(value)}"
         raise ValueError(message)  # noqa: TRY004  pydantic reports only ValueError
     usd = Decimal(value) if isinstance(value, int) else Decimal(str(value))
-    if not usd.is_finite() or not 0 <= usd <= _MOST_USD_PER_MTOK:
-        message = (
-            f"must be between 0 and {_MOST_USD_PER_MTOK} US dollars per million tokens, got {shown(value)}"
-        )
+    if not usd.is_finite() or not 0 <= usd <= most:
+        message = f"must be between 0 and {most} {words}, got {shown(value)}"
         raise ValueError(message)
     nusd = usd_to_nusd(usd)
     if Decimal(nusd) != usd * NUSD_PER_USD:
@@ -149,10 +156,14 @@ Address = Annotated[
 ]
 UsdPerMtok = Annotated[
     int,
-    PlainValidator(_usd),
+    PlainValidator(_usd_per_mtok),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": _MOST_USD_PER_MTOK}),
 ]
 """Dollars as written become whole nano-dollars."""
+Usd = Annotated[
+    int, PlainValidator(_usd), WithJsonSchema({"type": "number", "minimum": 0, "maximum": _MOST_USD})
+]
+"""The same of an amount."""
 Instant = Annotated[
     float,
     PlainValidator(instant_s),

@@ -1,13 +1,34 @@
-"""What came of asking one target in one call, and whether it may be asked once more."""
+"""Whom a call asks next, what came of asking one target, and whether it may be asked once more."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import inf
 
 from failover.core.failures import FailureKind
+from failover.core.quick import quick
+from failover.core.target_state import TargetState
+from failover.core.vocabulary import AttemptCause
 
 MAY_MEAN_THE_PREFILL = frozenset({FailureKind.BAD_REQUEST, FailureKind.UNSUPPORTED_PARAMETER})
 """As what a target that was said to take a prefill, and does not, refuses it."""
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Ask this target now."""
+
+    state: TargetState
+    cause: AttemptCause
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class WaitUntil:
+    """Nobody may be asked now; somebody may be at `at_s`."""
+
+    at_s: float
 
 
 class Asked:

@@ -14,8 +14,9 @@ from failover.core.learned import Learned
 from failover.core.limits import Load
 from failover.core.logbook import Attempt, Logbook
 from failover.core.messages import Cancel, Command
+from failover.core.purse import purse_of
 from failover.core.strategies import quote_nusd
-from failover.core.vocabulary import AttemptCause, Operation, Outcome, Request, Target, Usage
+from failover.core.vocabulary import AttemptCause, Operation, Outcome, Request, Route, Target, Usage
 from failover.errors import LocalError
 
 _FREE_UNTOLD = (Operation.COMPLETION, Operation.CALL)
@@ -34,13 +35,14 @@ def _was_given_up(failure: Failure) -> bool:
 class Attempts:
     """`running` are those that have not ended, by number; `sent` counts all of them."""
 
-    __slots__ = ("_facts", "_learned", "_logbook", "_request", "_route", "running", "sent")
+    __slots__ = ("_facts", "_learned", "_logbook", "_request", "_route", "purse", "running", "sent")
 
     def __init__(
-        self, request: Request, route: str, learned: Learned, facts: Facts, logbook: Logbook
+        self, request: Request, route: Route, learned: Learned, facts: Facts, logbook: Logbook
     ) -> None:
+        self.purse = purse_of(request, route, learned, facts)
         self._request = request
-        self._route = route
+        self._route = route.name
         self._learned = learned
         self._facts = facts
         self._logbook = logbook
@@ -59,6 +61,8 @@ class Attempts:
         permit = self._learned.acquire(pick.state, now, load)
         self.sent += 1
         attempt = self.running[self.sent] = Attempt(self.sent, pick.state, permit, pick.cause, now)
+        if self.purse is not None:
+            self.purse.sent(attempt.number, pick.state.target, now)
         return attempt
 
     def _require_allowed(self, target: Target, now: float) -> None:
@@ -160,6 +164,8 @@ class Attempts:
         cost_nusd = self._facts.prices.charge_nusd(name, usage, self._facts.epoch_s + now)
         if outcome is Outcome.SUCCESS and usage is None and self._request.operation not in _FREE_UNTOLD:
             cost_nusd = None
+        if self.purse is not None:
+            self.purse.settle(attempt.number, attempt.state.target, cost_nusd, usage, now)
         if cost_nusd:
             self._learned.charged(self._route, cost_nusd)
         self._logbook.attempt_ended(

@@ -91,7 +91,7 @@ class Call:
         self._candidates: Candidates
         # Whether chunks are handed on as they come, and so whether there is a commit point.
         self._live = request.stream and (request.delivery or route.policy.delivery) is Delivery.LIVE
-        self._attempts = Attempts(request, route.name, learned, facts, self._logbook)
+        self._attempts = Attempts(request, route, learned, facts, self._logbook)
         self._committed = False
         # Which failure broke a stream that the caller had begun to read, and whether text alone came of it.
         self._broken: int | None = None
@@ -112,7 +112,7 @@ class Call:
         if counting.is_on:
             load = counting.load_of(self.request, self._learned.tokens_out[self.route.name].overall.value)
         told = (self.route, self.request, self._facts, decision, self._learned, self._deadline_s, self._rng)
-        self._candidates = Candidates(*told, stream=self._live, load=load)
+        self._candidates = Candidates(*told, stream=self._live, load=load, purse=self._attempts.purse)
         self._logbook.call_started(decision, self._deadline_s, now)
         return self._advance(now)
 
@@ -288,6 +288,7 @@ class Call:
             deadline_s=self._allowed_s() if late else None,
             retry_after_s=endings.soonest_s(candidates.returns_s, passed_over, now),
             untried=candidates.somebody_is_untried(now),
+            purse=self._attempts.purse,
         )
         error.failover = self.story(now)
         self._end(None, type(error).__name__, now)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 
-from failover.core.asked import Asked
+from failover.core.asked import Asked, Pick, WaitUntil
 from failover.core.backoff import FullJitter, Rng, backoff_within_s
 from failover.core.breaker import CLOSED
 from failover.core.budget import RetryBudget
@@ -17,31 +16,18 @@ from failover.core.learned import Learned
 from failover.core.lifecycle import Ending
 from failover.core.limits import Limiter, Load
 from failover.core.policy import LastResort
-from failover.core.quick import quick
+from failover.core.purse import Purse
+from failover.core.spend import UNPAYABLE
 from failover.core.substitution import BARRING
 from failover.core.target_state import TargetState
 from failover.core.vocabulary import AttemptCause, Decision, PassedOver, Reason, Request, Route, Target
 
+__all__ = ["Candidates", "Pick", "WaitUntil"]
+
 PROBE_POLL_S = 0.25
 """How often a call that has nobody else left looks whether a running probe has ended."""
 
-
-@quick
-@dataclass(frozen=True, slots=True)
-class Pick:
-    """Ask this target now."""
-
-    state: TargetState
-    cause: AttemptCause
-
-
-@quick
-@dataclass(frozen=True, slots=True)
-class WaitUntil:
-    """Nobody may be asked now; somebody may be at `at_s`."""
-
-    at_s: float
-
+_FOR_GOOD = BARRING | UNPAYABLE
 
 _FIRST = (AttemptCause.FIRST, AttemptCause.KEEP_WARM)
 
@@ -59,6 +45,7 @@ class Candidates:
         "_learned",
         "_next",
         "_order",
+        "_purse",
         "_request",
         "_route",
         "_stream",
@@ -81,10 +68,12 @@ class Candidates:
         *,
         stream: bool,
         load: Load | None = None,
+        purse: Purse | None = None,
     ) -> None:
         self._route = route
         self._request = request
         self._facts = facts
+        self._purse = purse
         self._stream = stream
         self.load = load
         self.waits_for: Limiter | None = None
@@ -115,8 +104,10 @@ class Candidates:
                 return self._picked(state, _FIRST[self._route.is_canary])
             elif self._may_fall_back(state.target, now):
                 return self._picked(state, AttemptCause.FALLBACK)
-            elif self._fallback_was_free:
-                return None
+            else:
+                self._put_back()
+                if self._fallback_was_free:
+                    return None
         return self._second_chance(now)
 
     def hedge(self, now: float, quote_nusd: Callable[[str, float], int | None]) -> Pick | None:
@@ -132,6 +123,7 @@ class Candidates:
                 continue
             quoted_nusd = quote_nusd(target.name, now)
             if not hedges.affords(quoted_nusd) or not self._budget.try_withdraw(now):
+                self._put_back()
                 return None
             hedges.withdraw(quoted_nusd)
             self._order = self._order[:place] + self._order[place + 1 :]
@@ -192,7 +184,7 @@ class Candidates:
 
     def _able(self, now: float) -> list[TargetState]:
         """All of the route's who can do the job, and may in time, in the author's order; seldom asked for."""
-        barred = {each.target.name for each in self.passed_over if each.reason in BARRING}
+        barred = {each.target.name for each in self.passed_over if each.reason in _FOR_GOOD}
         able = [target for target in self._route.targets() if target.name not in barred]
         return [self._learned.states[each.name] for each in able if self._free_at_s(each, now) < inf]
 
@@ -221,8 +213,10 @@ class Candidates:
                 asked.at_once = False
                 state = self._learned.states[name]
                 may = state.eligible(now, self.load) and not self._is_too_slow(state, now)
-                if may and self._forbidden(state.target, now) is None and self._budget.try_withdraw(now):
-                    return self._picked(state, AttemptCause.RETRY)
+                if may and self._forbidden(state.target, now) is None and self._is_paid_for(state, now):
+                    if self._budget.try_withdraw(now):
+                        return self._picked(state, AttemptCause.RETRY)
+                    self._put_back()
         return None
 
     def _forbidden(self, target: Target, now: float) -> PassedOver | None:
@@ -241,7 +235,19 @@ class Candidates:
             return state.passed_over(now, self.load)
         if self._floors.is_too_small(state.target):
             return PassedOver(state.target, Reason.WINDOW_TOO_SMALL)
-        return PassedOver(state.target, Reason.TOO_SLOW) if self._is_too_slow(state, now) else None
+        if self._is_too_slow(state, now):
+            return PassedOver(state.target, Reason.TOO_SLOW)
+        return None if self._purse is None else self._purse.reserve(state.target, now, self._deadline_s)
+
+    def _is_paid_for(self, state: TargetState, now: float) -> bool:
+        refused = None if self._purse is None else self._purse.reserve(state.target, now, self._deadline_s)
+        if refused is not None:
+            self.passed_over.append(refused)
+        return refused is None
+
+    def _put_back(self) -> None:
+        if self._purse is not None:
+            self._purse.put_back()
 
     def _is_too_slow(self, state: TargetState, now: float) -> bool:
         left_s = self._deadline_s - now
@@ -289,10 +295,15 @@ class Candidates:
                 chosen.limiter.queue_up(self.load, ready_s, now, chosen.in_flight)
                 self.waits_for = chosen.limiter
             return WaitUntil(ready_s)
+        return self._chance(chosen, now) if self._is_paid_for(chosen, now) else self._second_chance(now)
+
+    def _chance(self, chosen: TargetState, now: float) -> Pick | None:
         if chosen.target.name in self._asked:
-            return self._picked(chosen, AttemptCause.RETRY) if self._budget.try_withdraw(now) else None
-        if not self._asked or self._may_fall_back(chosen.target, now):
+            if self._budget.try_withdraw(now):
+                return self._picked(chosen, AttemptCause.RETRY)
+        elif not self._asked or self._may_fall_back(chosen.target, now):
             return self._picked(chosen, AttemptCause.LAST_RESORT)
+        self._put_back()
         return None
 
     def _ready_at_s(self, state: TargetState, now: float, *, last_resort: bool) -> float:

@@ -12,6 +12,7 @@ from failover.core.learned import Learned
 from failover.core.lifecycle import NO_CALENDAR, Calendar
 from failover.core.prices import PriceBook
 from failover.core.retiring import succeeded, without_due
+from failover.core.spending import Spending
 from failover.core.standing_back import standing_back
 from failover.core.strategies import STRATEGIES, Ranking, Rng, Strategy
 from failover.core.substitution import misfit
@@ -23,13 +24,15 @@ from failover.core.vocabulary import Decision, Operation, PassedOver, Reason, Re
 class Facts:
     """What is known from outside: dated prices, who may have whose data, and `epoch_s`.
 
-    The last is the wall time at driver time zero. `calendar`: which targets end when.
+    The last is the wall time at driver time zero. `calendar`: which targets end when. `spending` None: no
+    budget, no alarm and no ledger is configured.
     """
 
     prices: PriceBook = field(default_factory=PriceBook)
     epoch_s: float = 0.0
     calendar: Calendar = NO_CALENDAR
     oversight: Oversight = field(default_factory=Oversight)
+    spending: Spending | None = None
 
 
 def decide(route: Route, request: Request, learned: Learned, facts: Facts, now: float, rng: Rng) -> Decision:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from failover.core.failures import Failure, Scope
+from failover.core.prices import NUSD_PER_USD
+from failover.core.purse import CALL, Purse
+from failover.core.spend import UNPAYABLE, Refusal
 from failover.core.substitution import BARRING
 from failover.core.vocabulary import PassedOver, Reason
 from failover.errors import (
     AllTargetsFailedError,
+    BudgetExceededError,
     CallError,
     DeadlineExceededError,
     LocalError,
@@ -44,7 +50,7 @@ def soonest_s(returns_s: list[float], passed_over: Passed, now: float) -> float 
     return max(0.0, min(instants_s) - now) if instants_s else None
 
 
-def without_reply(
+def without_reply(  # noqa: PLR0913  # all that a call knows at its end
     route: str,
     failures: Failures,
     passed_over: Passed,
@@ -54,11 +60,13 @@ def without_reply(
     deadline_s: float | None,
     retry_after_s: float | None,
     untried: bool,
+    purse: Purse | None = None,
 ) -> CallError:
     """The error that a call ends with, by the first of these that holds.
 
     `broken`: which failure broke a stream that the caller had begun to read. `stopped`: the last failure
-    forbids asking anybody else. `deadline_s`: it passed, and was so long. Else nobody is left.
+    forbids asking anybody else. `deadline_s`: it passed, and was so long. Else nobody is left. `purse` knows
+    what was too much.
     """
     if broken is not None:
         return interrupted(route, failures, passed_over, broken)
@@ -66,6 +74,8 @@ def without_reply(
         return refused(route, failures, passed_over)
     if deadline_s is not None:
         return deadline_exceeded(route, deadline_s, failures, passed_over)
+    if not failures and purse is not None and (error := unpaid(route, passed_over, purse, retry_after_s)):
+        return error
     return exhausted(route, failures, passed_over, retry_after_s, untried=untried)
 
 
@@ -111,6 +121,58 @@ def deadline_exceeded(route: str, deadline_s: float, failures: Failures, passed_
         route=route,
         failures=failures,
         passed_over=passed_over,
+    )
+
+
+def unpaid(route: str, passed_over: Passed, purse: Purse, retry_after_s: float | None) -> CallError | None:
+    """Nobody was asked, and only money speaks against those who could; None: something else does too."""
+    reasons = {each.reason for each in passed_over}
+    told = "; ".join(f"{each.target.name}: {each.reason}" for each in passed_over)
+    if Reason.LEDGER_FAILED in reasons:
+        return NoEligibleTargetError(
+            f"route {route!r}: no target may be tried now ({told}), since hard budgets cannot be held to: "
+            f"{purse.trouble}",
+            route=route,
+            passed_over=passed_over,
+            retry_after_s=retry_after_s,
+        )
+    refusal = purse.refusal
+    if refusal is None or not reasons <= BARRING | UNPAYABLE:
+        return None
+    return BudgetExceededError(
+        f"route {route!r}: {_too_much(refusal)} ({told})",
+        refusal=refusal,
+        route=route,
+        passed_over=passed_over,
+        retry_after_s=retry_after_s,
+    )
+
+
+def _too_much(refusal: Refusal) -> str:
+    """Which limit, how it stands, and what to do."""
+    limit = f"${(refusal.limit_nusd or 0) / NUSD_PER_USD:.6g}"
+    if refusal.asked_nusd is None or refusal.spent_nusd is None or refusal.reserved_nusd is None:
+        whose = (
+            "a call that may cost" if refusal.account == CALL else f"the hard budget of {refusal.account},"
+        )
+        return f"nobody knows what a target costs, so it cannot be held to {whose} {limit}: give it `prices`"
+    spent, reserved, asked = (
+        f"${each / NUSD_PER_USD:.6g}"
+        for each in (refusal.spent_nusd, refusal.reserved_nusd, refusal.asked_nusd)
+    )
+    if refusal.account == CALL:
+        return (
+            f"the call may cost {limit}, {spent} is spent and {reserved} reserved, and one attempt may cost "
+            f"{asked}: allow more, or bound the answer with max_tokens"
+        )
+    begins = ""
+    if refusal.resets_s is not None:
+        begins = (
+            f"; it begins anew at {dt.datetime.fromtimestamp(refusal.resets_s, dt.UTC):%Y-%m-%d %H:%M:%SZ}"
+        )
+    return (
+        f"the budget of {refusal.account} has no room: of {limit}, {spent} is spent and {reserved} reserved, "
+        f"and one attempt may cost {asked}{begins}"
     )
 
 

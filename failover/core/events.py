@@ -12,6 +12,7 @@ from failover.core.calendar_events import RetirementAhead, RetirementReached
 from failover.core.failures import FailureKind, Scope
 from failover.core.quick import quick
 from failover.core.rates import KindRates, LengthTier
+from failover.core.spend_events import SpendEvent
 from failover.core.vocabulary import AttemptCause, Outcome, Reason, Usage
 
 
@@ -314,4 +315,4 @@ LearnedEvent = BreakerChanged | CooldownStarted | FateShared | OutageSuspected |
 CalendarEvent = RetirementAhead | RetirementReached
 OperatorEvent = TargetDrained | TargetUndrained | TargetForcedOpen | TargetReset | ConfigReloaded
 WorldEvent = InjectionStarted | InjectionEnded | PriceInForce | TermsInForce
-Event = CallEvent | LearnedEvent | CalendarEvent | OperatorEvent | WorldEvent
+Event = CallEvent | LearnedEvent | CalendarEvent | OperatorEvent | WorldEvent | SpendEvent

@@ -119,7 +119,8 @@ class Policy:
     `attempt_s`, when set, bounds one attempt. Unset, an attempt may use half of what is left of the
     deadline while somebody else could still be asked, and all of it when nobody could.
     `attempts` is the most in one call, whatever the chain's length. `stream_upstream`: targets stream
-    to us what the caller wants whole, so that a stall is seen early.
+    to us what the caller wants whole, so that a stall is seen early. `max_cost_nusd` is what all attempts of
+    a call may cost together (`max_cost_usd` in a config).
     """
 
     deadline_s: float = 60.0
@@ -139,3 +140,4 @@ class Policy:
     stream_upstream: bool = False
     on_wrong_model: OnDoubt = OnDoubt.WARN
     on_unsound_tool_call: OnDoubt = OnDoubt.FAIL
+    max_cost_nusd: int | None = None

@@ -236,6 +236,10 @@ class Reason(StrEnum):
     PARAMETER_REFUSED = "parameter_refused"
     LIMIT_REACHED = "limit_reached"
     FORBIDDEN_BY_TERMS = "forbidden_by_terms"
+    BUDGET_SPENT = "budget_spent"
+    TOO_EXPENSIVE = "too_expensive"
+    PRICE_UNKNOWN = "price_unknown"
+    LEDGER_FAILED = "ledger_failed"
 
 
 @quick

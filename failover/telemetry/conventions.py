@@ -103,10 +103,13 @@ COST_UNKNOWN = Metric("failover.cost.unknown", "{attempt}", "Attempts that used 
 BREAKER_CHANGES = Metric("failover.breaker.changes", "{change}", "Moves of a target's breaker.")
 COOLDOWNS = Metric("failover.cooldowns", "{cooldown}", "Cooldowns that began, per target.")
 RETIRED = Metric("failover.targets.retired", "{target}", "Targets given up until the config is reloaded.")
+SPEND_REFUSED = Metric("failover.spend.refused", "{attempt}", "Attempts that a budget or a cap kept away.")
+BUDGET_SPENT = Metric("failover.budget.reached", "{budget}", "Times that a share of a budget was spent.")
 
 METRICS = (
     *(OPERATION_DURATION, FIRST_CHUNK, TOKEN_USAGE, CALL_DURATION, CALLS, ATTEMPTS, FALLBACKS),
-    *(COST, COST_UNKNOWN, BREAKER_CHANGES, COOLDOWNS, RETIRED),
+    *(COST, COST_UNKNOWN, BREAKER_CHANGES, COOLDOWNS, RETIRED, SPEND_REFUSED),
+    BUDGET_SPENT,
 )
 
 Attributes = dict[str, str]

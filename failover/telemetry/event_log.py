@@ -23,6 +23,14 @@ from failover.core.events import (
     TargetRetired,
 )
 from failover.core.failures import FailureKind
+from failover.core.spend_events import (
+    BudgetReached,
+    LedgerFailed,
+    ReservationExceeded,
+    SpendAlarmRaised,
+    SpendRefused,
+    SpendReserved,
+)
 from failover.core.vocabulary import Outcome
 from failover.router import Router
 
@@ -38,6 +46,12 @@ LEVELS: Mapping[type[Event], str] = {
     TargetRetired: WARNING,
     RetirementAhead: WARNING,
     RetirementReached: WARNING,
+    SpendReserved: DEBUG,
+    SpendRefused: WARNING,
+    ReservationExceeded: WARNING,
+    BudgetReached: WARNING,
+    SpendAlarmRaised: ERROR,
+    LedgerFailed: ERROR,
 }
 """The level of an event that is not told as `INFO`; `level_of` raises it where one tells of trouble."""
 

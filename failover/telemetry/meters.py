@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from failover.core.events import AttemptEnded, BreakerChanged, CallEnded, CooldownStarted, TargetRetired
 from failover.core.prices import NUSD_PER_USD
+from failover.core.spend_events import BudgetReached, SpendRefused
 from failover.core.vocabulary import AttemptCause, Outcome
 from failover.telemetry import conventions
 from failover.telemetry.conventions import METRICS, Attributes, Metric
@@ -74,6 +75,16 @@ class Meters:
     def target_retired(self, event: TargetRetired, attributes: Attributes) -> None:
         """And by which kind of failure."""
         self._count(conventions.RETIRED, {**attributes, conventions.ERROR_TYPE: event.failure.value})
+
+    def spend_refused(self, event: SpendRefused, attributes: Attributes) -> None:
+        """Whom, and why."""
+        self._count(conventions.SPEND_REFUSED, {**attributes, "failover.reason": event.reason.value})
+
+    def budget_reached(self, event: BudgetReached) -> None:
+        """Whose account is left out: there may be as many as tenants."""
+        whose = event.account.partition(":")[0]
+        share = {"failover.budget.share": f"{event.spent_share:g}", "failover.budget.per": str(event.per)}
+        self._count(conventions.BUDGET_SPENT, {"failover.budget.scope": whose, **share})
 
     def _count(self, metric: Metric, attributes: Attributes, amount: float = 1) -> None:
         self._counters[metric.name].add(amount, attributes)

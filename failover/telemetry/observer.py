@@ -19,6 +19,7 @@ from failover.core.events import (
     TargetRetired,
     WaitStarted,
 )
+from failover.core.spend_events import BudgetReached, SpendRefused
 from failover.core.vocabulary import AttemptCause, Target
 from failover.telemetry.conventions import OPERATION_NAME, Attributes, operation_name, target_attributes
 from failover.telemetry.meters import Meters
@@ -91,6 +92,10 @@ class Observer:
                     self._meters.cooldown_started(event, self._target(name))
             case TargetRetired():
                 self._meters.target_retired(event, self._target(event.target))
+            case SpendRefused():
+                self._meters.spend_refused(event, self._target(event.target))
+            case BudgetReached():
+                self._meters.budget_reached(event)
             case _:  # what operators do to the router, and the harness to its world
                 pass
 

@@ -28,6 +28,7 @@ from failover.core.messages import (
 )
 from failover.core.policy import Policy
 from failover.core.prices import PriceBook
+from failover.core.spending import Spending
 from failover.core.target_state import TargetState
 from failover.core.vocabulary import Request, Route, Target, Usage
 from failover.errors import CallError
@@ -77,6 +78,7 @@ class Story:
         rng: Callable[[], float] = in_the_middle,
         listening: bool = True,
         epoch_s: float = 0.0,
+        spending: Spending | None = None,
         **limits: Any,
     ) -> None:
         self.now = 0.0
@@ -84,7 +86,7 @@ class Story:
         self.route = Route("chat", chain_of(*chain), strategy, Policy(**limits))
         self.record = self.events.append if listening else None
         self.learned = Learned([self.route], self.record)
-        self.facts = Facts(prices or PriceBook(), epoch_s)
+        self.facts = Facts(prices or PriceBook(), epoch_s, spending=spending)
         self.rng = rng
         self.calls = 0
 

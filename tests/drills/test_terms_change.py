@@ -340,7 +340,7 @@ def test_nobody_beats_the_oracle_and_nothing_forbidden_is_sent(changes, outage) 
         if isinstance(event, CallEnded):
             oracle.call_ended(event)
 
-    facts = Facts(in_world.prices, START_EPOCH_S, Oversight(in_world.governance))
+    facts = Facts(in_world.prices, START_EPOCH_S, oversight=Oversight(in_world.governance))
     simulation = Simulation(in_world, outcomes(), [on], facts, record)
     simulation.run(arrivals(workload(), in_world.chance), [], oracle.arrived)
     known = [each for each in changes if each.known]

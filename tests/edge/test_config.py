@@ -22,7 +22,7 @@ from failover.config import Config, config_from_dict, config_json_schema, load_c
 from failover.config.losses import single_losses, unnamed_domains
 from failover.config.schema import ConfigSection
 from failover.core.policy import HedgePolicy, LastResort, OnContentFiltered, Policy
-from failover.core.prices import DatedPrice
+from failover.core.prices import DatedPrice, usd_to_nusd
 from failover.core.strategies import STRATEGIES, CustomStrategy
 from failover.core.vocabulary import FaultDomain, Route, Target
 from failover.errors import Complaint, ConfigError
@@ -226,10 +226,13 @@ def test_every_key_of_a_policy_takes_effect() -> None:
         "stream_upstream": True,
         "on_wrong_model": "fail",
         "on_unsound_tool_call": "pass",
+        "max_cost_usd": 0.05,
     }
     policy = config_from_dict(policy_of(**keys)).routes["chat"].policy
     for field in fields(Policy):
-        value, wanted = getattr(policy, field.name), keys[field.name]
+        value, wanted = getattr(policy, field.name), keys[field.name.replace("_nusd", "_usd")]
+        if field.name.endswith("_nusd"):
+            wanted = usd_to_nusd(wanted)
         if is_dataclass(value):
             assert wanted == {inner.name: getattr(value, inner.name) for inner in fields(value)}
         else:
@@ -389,7 +392,6 @@ def test_five_mistakes_are_reported_together_with_file_and_line(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("place", "key"),
     [
-        ((), "budgets"),
         (("routes", "chat"), "lifecycle"),
         ((), "state"),
     ],
@@ -718,7 +720,7 @@ def test_the_published_schema_accepts_the_examples(text: str) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        mapping(budgets=[]),
+        mapping(budgets=[{"scope": "all", "usd": 1}]),
         mapping(routes={}),
         mapping(routes={"a b": {"chain": ["gpt"]}}),
         mapping(routes={"chat": {"chain": []}}),

@@ -26,6 +26,16 @@ from failover.core.events import (
     WaitStarted,
 )
 from failover.core.prices import NUSD_PER_USD
+from failover.core.spend_events import (
+    BudgetReached,
+    LedgerFailed,
+    LedgerRecovered,
+    ReservationExceeded,
+    SpendAlarmEnded,
+    SpendAlarmRaised,
+    SpendRefused,
+    SpendReserved,
+)
 from failover.core.vocabulary import AttemptCause, ByDate
 
 CAUSES = {
@@ -129,6 +139,39 @@ def _classes(names: Iterable[str]) -> str:
     return ", ".join(name or "data of no class" for name in names)
 
 
+def _spend_reserved(event: SpendReserved) -> str:
+    held = f" of {', '.join(event.accounts)}" if event.accounts else ""
+    about = f"call {event.call}: {_cost(event.reserved_nusd)}{held} kept free"
+    return f"{about} for attempt {event.attempt} at {event.target}"
+
+
+def _spend_refused(event: SpendRefused) -> str:
+    line = f"call {event.call}: {event.target} is not asked: {event.reason}"
+    if event.limit_nusd is None:
+        return line
+    line += f"; {event.account or 'all'} may cost {_cost(event.limit_nusd)}"
+    if event.asked_nusd is None:
+        return line
+    told = f"{_cost(event.spent_nusd)} spent, {_cost(event.reserved_nusd)} reserved"
+    return f"{line}: {told}, {_cost(event.asked_nusd)} asked"
+
+
+def _reservation_exceeded(event: ReservationExceeded) -> str:
+    about = f"call {event.call}: attempt {event.attempt} at {event.target} cost {_cost(event.cost_nusd)}"
+    return f"{about}, more than was reserved for it: {_cost(event.reserved_nusd)}"
+
+
+def _budget_reached(event: BudgetReached) -> str:
+    kind = "hard" if event.hard else "soft"
+    told = f"{_cost(event.spent_nusd)} of {_cost(event.limit_nusd)} per {event.per}"
+    return f"{event.spent_share:.0%} of the {kind} budget of {event.account} is spent: {told}"
+
+
+def _spend_alarm_raised(event: SpendAlarmRaised) -> str:
+    told = f"{_cost(event.spent_nusd)} in the last {event.per}, more than {_cost(event.limit_nusd)}"
+    return f"ALARM: {event.account} spent {told}"
+
+
 def _cost(cost_nusd: int | None) -> str:
     return "cost not known" if cost_nusd is None else f"${cost_nusd / NUSD_PER_USD:.6f}"
 
@@ -160,4 +203,12 @@ _LINES: Mapping[type[Event], Callable[[Any], str]] = {
     TargetRetired: lambda event: f"{event.target} is retired: {event.failure}",
     InjectionStarted: lambda event: f"INJECTION begins: {event.kind} of {event.selector}",
     InjectionEnded: lambda event: f"INJECTION ends: {event.kind} of {event.selector}",
+    SpendReserved: _spend_reserved,
+    SpendRefused: _spend_refused,
+    ReservationExceeded: _reservation_exceeded,
+    BudgetReached: _budget_reached,
+    SpendAlarmRaised: _spend_alarm_raised,
+    SpendAlarmEnded: lambda event: f"the alarm on {event.account} per {event.per} ends",
+    LedgerFailed: lambda event: f"the ledger fails: {event.what}",
+    LedgerRecovered: lambda _: "the ledger answers again",
 }

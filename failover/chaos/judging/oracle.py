@@ -4,6 +4,7 @@ Since the world is a pure function, every attempt that could have been made can 
 is servable when some ask of some target of its route, sent at some time before the deadline, ends in a
 success in time. Looking only at the arrival and at the instants at which attempts may begin to fare better
 is enough: between them the world stands still for a given ask, and a growing share only takes answers away.
+It knows no budget: what one request may cost depends on all before it, and without that it is a bound still.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ from failover.core.target_state import TargetState
 from failover.core.vocabulary import Target
 from failover.core.warmth import WarmRules
 from failover.errors import CallError
+from failover.ledger.memory import MemoryLedger
 from failover.router import Router
 from failover.router_warmth import Canary, Force
 
@@ -162,6 +163,7 @@ class Replay:
             rng=lambda: _sender.get().draws(),
             prices=self._world.prices,
             lifecycles=self._lifecycles,
+            ledger=MemoryLedger(),
         )
         router.playing = self._canaries, self._world.chance
         router.subscribe(self._record)
@@ -195,6 +197,10 @@ async def _made(router: Router, asked: Asked) -> None:
     arguments = dict(asked.shape.errand().payload)
     if request.stream:
         arguments["stream"] = True
+    if request.tenant:
+        arguments["tenant"] = request.tenant
+    if request.tags:
+        arguments["tags"] = sorted(request.tags)
     operation = getattr(router, f"a{request.operation}")
     if request.data_class:
         arguments["data_class"] = request.data_class

@@ -14,6 +14,7 @@ from failover.chaos.judging.invariants.retired_left_alone import RetiredLeftAlon
 from failover.chaos.judging.invariants.retry_after_honoured import RetryAfterHonoured
 from failover.chaos.judging.invariants.retry_allowed import RetryAllowed
 from failover.chaos.judging.invariants.retry_budget_kept import RetryBudgetKept
+from failover.chaos.judging.invariants.spend_within_budgets import SpendWithinBudgets
 from failover.chaos.judging.invariants.truncated_never_served import TruncatedNeverServed
 
 INVARIANTS: tuple[type[Invariant], ...] = (
@@ -30,6 +31,7 @@ INVARIANTS: tuple[type[Invariant], ...] = (
     RetiredLeftAlone,
     LimitsKept,
     NothingForbiddenSent,
+    SpendWithinBudgets,
     PreferredReturns,
 )
 

@@ -1,0 +1,1 @@
+"""Where spending is kept count of: in memory, or in a file that several processes share."""

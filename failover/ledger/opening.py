@@ -1,0 +1,57 @@
+"""Which ledger a config wants, and what it spends against."""
+
+from __future__ import annotations
+
+import asyncio
+
+from failover.config import Config
+from failover.core.spend import Ledger, OnLedgerFailure
+from failover.core.spending import Spending
+from failover.ledger.memory import MemoryLedger
+
+
+class Ledgers:
+    """The ledgers of one router, whatever its config becomes: what was spent stays.
+
+    `own` is one that was handed over, which no config replaces, and which its owner closes.
+    """
+
+    def __init__(self, own: Ledger | None = None) -> None:
+        self._own = own
+        self._memory: Ledger = MemoryLedger() if own is None else own
+        self._files: dict[str, Ledger] = {}
+
+    def spending(self, config: Config, before: Spending | None = None) -> Spending | None:
+        """Its budgets and alarms, held against its ledger; None: it has none of them.
+
+        `before` is that of the config before it. Raises `LedgerError` for a file that cannot be used.
+        """
+        if not (config.budgets or config.alarms or config.ledger or self._own):
+            return None
+        on_failure = OnLedgerFailure.REFUSE if config.ledger is None else config.ledger.on_failure
+        spending = Spending(self._ledger(config), config.budgets, config.alarms, on_failure)
+        if before is not None:
+            spending.follow(before)
+        return spending
+
+    def close(self) -> None:
+        """Write down what is kept, and let go of every file."""
+        for ledger in self._files.values():
+            ledger.close()
+
+    async def aclose(self) -> None:
+        """The same, without holding up an event loop."""
+        if self._files:
+            await asyncio.to_thread(self.close)
+
+    def _ledger(self, config: Config) -> Ledger:
+        if self._own is not None or config.ledger is None:
+            return self._memory
+        path = str(config.ledger.path.absolute())
+        if path not in self._files:
+            # sqlite3 loads for who has a file.
+            from failover.ledger.sqlite import SqliteLedger
+
+            # Files of configs before stay open: calls that began under them are settled there.
+            self._files[path] = SqliteLedger(config.ledger.path, config.ledger.wait_s)
+        return self._files[path]
