@@ -111,11 +111,11 @@ def test_a_canary_is_an_attempt_and_no_call():
 
 def test_a_canary_says_nothing_of_usual_speed_or_length():
     story = story_of("gpt")
-    before = story.learned.tokens_out["chat"].value
+    before = story.learned.tokens_out["chat"].overall.value
     call, _ = canary(story, "gpt")
     call.handle(Succeeded(1, Usage(8, 1)), 0.5)
     assert story.state("gpt").total.value_s is None
-    assert story.learned.tokens_out["chat"].value == before
+    assert story.learned.tokens_out["chat"].overall.value == before
 
 
 def test_a_canary_that_fails_is_not_tried_again_and_counts_against_its_target():
