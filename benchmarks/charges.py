@@ -35,8 +35,9 @@ from failover.chaos.prompts import errand
 from failover.chaos.world.image import Image
 from failover.chaos.world.repertoire import CASSETTE_PROVIDERS, ENDPOINTS
 from failover.config import config_from_dict
+from failover.core.messages import Limits
 from failover.core.prices import PriceBook, usd_to_nusd
-from failover.core.vocabulary import Limits, Operation, Target, Usage
+from failover.core.vocabulary import Operation, Target, Usage
 from failover.price_map import entry_of, price_book
 
 _LIMITS = Limits(60.0, 60.0, 60.0, 60.0)

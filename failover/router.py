@@ -6,8 +6,7 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import RLock
 from typing import Any, ClassVar, Self
@@ -34,7 +33,7 @@ from failover.core.vocabulary import Decision, Operation, Request, Route
 from failover.core.warmth import Warmth
 from failover.driver import Driver, Run
 from failover.errands import CallOptions
-from failover.errors import Complaint, ConfigError
+from failover.in_force import InForce, quoted_models, read_config
 from failover.known_models import with_model_facts
 from failover.ledger.opening import Ledgers
 from failover.lifecycles import calendar_of, put_into_force
@@ -49,18 +48,6 @@ from failover.snapshot import Snapshot, snapshot
 from failover.sync_operations import SyncOperations
 from failover.thread_driver import Background
 from failover.watched_strategies import with_watch
-
-
-@dataclass(frozen=True, slots=True)
-class InForce:
-    """All that one config brings with it, put into force together: a call keeps what it began with."""
-
-    config: Config
-    routes: Mapping[str, Route]
-    adapters: AssignedAdapters
-    learned: Learned
-    facts: Facts
-    driver: Driver
 
 
 class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, AsyncShape):
@@ -159,7 +146,7 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
         errand = Errand(Operation(operation), {"messages": messages, **arguments})
         request, force = self._request(errand, options), self._in_force
         with self._lock:
-            found = _route(force, route)
+            found = force.route(route)
             now = self._clock()
             decision = decide(found, request, force.learned, force.facts, now, self._rng)
             return affordable(decision, found, request, force.learned, force.facts, now)
@@ -205,7 +192,7 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
         """
         callables = self._callables if callables is None else callables
         strategies = self._strategies if strategies is None else strategies
-        fresh = with_strategies(_read(config, callables, strategies), strategies)
+        fresh = with_strategies(read_config(config, callables, strategies), strategies)
         routes = with_watch(with_model_facts(fresh).routes)
         with self._lock:
             # First: they may yet complain, of a function that is not where the config says, or of a file.
@@ -274,7 +261,7 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
         before: Calendar,
         spending: Spending | None,
     ) -> InForce:
-        tokens.prepare(_quoted(routes.values()))
+        tokens.prepare(quoted_models(routes.values()))
         prices = price_book(config) if self._prices is None else self._prices
         gate = self._gates.of(config.audit)
         driver = Driver(adapters.of, self._clock, self._deliver, self._lock, self._reading, gate)
@@ -285,12 +272,12 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
         return InForce(config, routes, adapters, learned, facts, driver)
 
     def _read(self, config: Config | str | Path | Mapping[str, Any]) -> Config:
-        return _read(config, self._callables, self._strategies)
+        return read_config(config, self._callables, self._strategies)
 
     def _begun(self, route: str, errand: Errand, options: CallOptions) -> tuple[Driver, Call]:
         force = self._in_force
         request, learned = self._request(errand, options), force.learned
-        call = Call(request, _route(force, route), learned, force.facts, self._rng, learned.record)
+        call = Call(request, force.route(route), learned, force.facts, self._rng, learned.record)
         return force.driver, call
 
     def _request(self, errand: Errand, options: CallOptions) -> Request:
@@ -309,31 +296,3 @@ class Router(RouterControls, RouterWarmth, RouterOperations, SyncOperations, Asy
                 background = self._background
         background.require_elsewhere()
         return background
-
-
-def _quoted(routes: Iterable[Route]) -> Iterator[str]:
-    """The models whose prompts are counted before anything is sent to them."""
-    for route in routes:
-        if route.strategy_name in ("cost", "balanced"):
-            yield from (target.model for target in route.targets())
-
-
-def _read(
-    config: Config | str | Path | Mapping[str, Any],
-    callables: Mapping[str, Callable[..., Any]],
-    strategies: Mapping[str, Strategy],
-) -> Config:
-    if isinstance(config, Config):
-        return config
-    if isinstance(config, Mapping):
-        return config_from_dict(config, callables=callables, strategies=strategies)
-    return load_config(config, callables=callables, strategies=strategies)
-
-
-def _route(force: InForce, name: str) -> Route:
-    try:
-        return force.routes[name]
-    except KeyError:
-        known = ", ".join(sorted(force.routes))
-        what = f"no route is named so; the config has: {known}"
-        raise ConfigError([Complaint(str(force.config.source), 0, f"route {name!r}", what)]) from None

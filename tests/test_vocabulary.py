@@ -21,6 +21,7 @@ from failover.core import (
     policy,
     spend_events,
     vocabulary,
+    world_events,
 )
 from failover.core.failures import DISPOSITIONS, FailureKind
 
@@ -61,7 +62,9 @@ def _snake(name: str) -> str:
 
 
 NOUNS = [thing for room in (policy, capabilities, vocabulary, failures) for thing in _dataclasses(room)]
-EVENTS = [thing for room in (events, calendar_events, spend_events) for thing in _dataclasses(room)]
+EVENTS = [
+    thing for room in (events, calendar_events, spend_events, world_events) for thing in _dataclasses(room)
+]
 
 
 @pytest.mark.parametrize("enum", [pytest.param(node, id=f"{file} {node.name}") for file, node in _enums()])

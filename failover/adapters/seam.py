@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 from failover.core.failures import Failure
 from failover.core.headroom import Headroom
+from failover.core.messages import Limits
 from failover.core.quick import quick
-from failover.core.vocabulary import Limits, Target, Usage
+from failover.core.vocabulary import Target, Usage
 
 HEADROOM = "failover_headroom"
 

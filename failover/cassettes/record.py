@@ -26,7 +26,8 @@ from failover.adapters.transport import BrokenReplyError
 from failover.cassettes.scrub import Scrubber
 from failover.cassettes.taking import RecordingTransport, Taking, offsets_s
 from failover.core.failures import Failure
-from failover.core.vocabulary import Limits, Target
+from failover.core.messages import Limits
+from failover.core.vocabulary import Target
 from failover.errors import CassetteError, FailoverError
 
 _LIMITS = Limits(connect_s=10.0, first_token_s=120.0, idle_s=120.0, total_s=300.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from failover.chaos.announcing import lifecycles_in
@@ -27,13 +27,17 @@ from failover.chaos.workload import Shape, arrivals, expected
 from failover.chaos.workload_section import Workload
 from failover.chaos.world.chance import Chance
 from failover.chaos.world.governed import terms_told
+from failover.chaos.world.latency import LatencyModel
 from failover.chaos.world.prices import price_events
 from failover.chaos.world.repertoire import Repertoire
 from failover.chaos.world.successes import Source
 from failover.chaos.world.world import World
+from failover.config import Config
 from failover.core.decide import Facts
-from failover.core.events import Event, InjectionEnded, InjectionStarted, PriceInForce, TermsInForce
+from failover.core.events import Event
 from failover.core.governance import Oversight
+from failover.core.lifecycle import Lifecycle
+from failover.core.world_events import InjectionEnded, InjectionStarted, PriceInForce, TermsInForce
 from failover.ledger.memory import MemoryLedger
 from failover.ledger.opening import Ledgers
 from failover.lifecycles import calendar_of
@@ -64,19 +68,11 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
     loaded = materials.config(config or scenario.config_path)
     routes, workload = meeting(scenario, loaded, mode)
     repertoire = materials.repertoire(cassettes_of(scenario, loaded, cassettes))
-    world = World(
-        Chance(seed),
-        routes.targets(),
-        repertoire,
-        scenario.injections,
-        price_book(loaded),
-        scenario.start_epoch_s,
-        latencies=latencies_of(scenario, routes, workload, repertoire),
-        governance=loaded.governance,
-    )
+    latencies = latencies_of(scenario, routes, workload, repertoire)
+    world = _world(scenario, loaded, routes, repertoire, seed, latencies)
     lifecycles = lifecycles_in(scenario, loaded)
     canaries = Canaries(loaded, routes, workload.for_s)
-    oversight, outcomes = Oversight(world.governance), materials.outcomes
+    outcomes = materials.outcomes
     told = next((each.oracle_told for each in listeners if hasattr(each, "oracle_told")), None)
     oracle = Oracle(world, outcomes, routes, expected(workload, scenario.trace), told)
     judge = Judge(scenario, routes, (oracle, *listeners), OF_ANY_CLIENT if subject else INVARIANTS)
@@ -86,9 +82,7 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
             if subject is not None:
                 driver = SubjectDrive(world, outcomes, routes, written.record, subject.making)
             elif mode == "simulate":
-                calendar = calendar_of(loaded, world.start_epoch_s, lifecycles)
-                spending = Ledgers(MemoryLedger()).spending(loaded)
-                facts = Facts(world.prices, world.start_epoch_s, calendar, oversight, spending)
+                facts = _facts(world, loaded, lifecycles)
                 driver = Simulation(world, outcomes, loaded.routes.values(), facts, written.record, canaries)
             else:
                 driver = Replay(world, outcomes, loaded, written.record, lifecycles, canaries)
@@ -112,6 +106,34 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
         gaps=driver.gaps() if isinstance(driver, SubjectDrive) else (),
     )
     return require_noticed(scenario, routes, compose(scenario, judgement, found))
+
+
+def _world(  # all that makes one
+    scenario: Scenario,
+    config: Config,
+    routes: Routes,
+    repertoire: Repertoire,
+    seed: int,
+    latencies: Mapping[str, LatencyModel],
+) -> World:
+    return World(
+        Chance(seed),
+        routes.targets(),
+        repertoire,
+        scenario.injections,
+        price_book(config),
+        scenario.start_epoch_s,
+        latencies=latencies,
+        governance=config.governance,
+    )
+
+
+def _facts(world: World, config: Config, lifecycles: Mapping[str, Lifecycle]) -> Facts:
+    """What the router of a simulation knows of the world from outside."""
+    start_s = world.start_epoch_s
+    spending = Ledgers(MemoryLedger()).spending(config)
+    calendar = calendar_of(config, start_s, lifecycles)
+    return Facts(world.prices, start_s, calendar, Oversight(world.governance), spending)
 
 
 def _world_events(scenario: Scenario, routes: Routes, world: World) -> list[tuple[float, Event]]:

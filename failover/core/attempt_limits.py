@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from failover.core.messages import Limits
 from failover.core.policy import Policy
-from failover.core.vocabulary import Limits, Operation, Request, Target
+from failover.core.vocabulary import Operation, Request, Target
 
 PATIENCE = 1.5
 """How much longer than usual a target may take while somebody else could still be asked."""

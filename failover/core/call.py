@@ -20,6 +20,7 @@ from failover.core.doubts import judged
 from failover.core.failures import Failure, FailureKind, NextTarget
 from failover.core.hedging import Hedging
 from failover.core.learned import Learned, Record
+from failover.core.leave import Leave
 from failover.core.logbook import Attempt, Logbook
 from failover.core.messages import (
     CallerLeft,
@@ -98,8 +99,8 @@ class Call:
         self._resumable = False
         self._deadline_s = 0.0
         self._wake_at_s = inf
-        hedge, attempts_max = route.policy.hedge, route.policy.attempts
-        self._hedging = None if hedge is None else Hedging(hedge, request, self._attempts, attempts_max)
+        hedge, most = route.policy.hedge, route.policy.attempts
+        self._hedging = None if hedge is None else Hedging(hedge, request, self._attempts, most)
 
     def start(self, now: float) -> Commands:
         """The request arrived: decide, and send to the first target or say why not."""
@@ -108,11 +109,11 @@ class Call:
         self._facts.calendar.announce(now, self._learned.recorder.tell)
         decision = decide(self.route, self.request, self._learned, self._facts, now, self._rng)
         self._learned.hold_back(decision.held_back, now)
-        counting, load = self._learned.counting, None
-        if counting.is_on:
-            load = counting.load_of(self.request, self._learned.tokens_out[self.route.name].overall.value)
-        told = (self.route, self.request, self._facts, decision, self._learned, self._deadline_s, self._rng)
-        self._candidates = Candidates(*told, stream=self._live, load=load, purse=self._attempts.purse)
+        counting, usual = self._learned.counting, self._learned.tokens_out[self.route.name].overall
+        load = counting.load_of(self.request, usual.value) if counting.is_on else None
+        leave = Leave(self.request, self.route, self._facts, self._attempts.purse, self._deadline_s)
+        told = (self.route, decision, self._learned, self._deadline_s, self._rng)
+        self._candidates = Candidates(*told, stream=self._live, leave=leave, load=load)
         self._logbook.call_started(decision, self._deadline_s, now)
         return self._advance(now)
 
@@ -152,8 +153,8 @@ class Call:
             return self._give_up(now)
         if isinstance(choice, Pick):
             return self._send(choice, now)
-        self._logbook.wait_started(choice.at_s, now)
         self._wake_at_s = choice.at_s
+        self._logbook.wait_started(choice.at_s, now)
         return (Wake(choice.at_s),)
 
     def _is_late(self, now: float) -> bool:
@@ -197,8 +198,7 @@ class Call:
         if attempt is None or attempt.first_token_s is not None:
             return ()
         self._attempts.told(attempt, message.headroom, now)
-        doubt = self._doubt(attempt, message.doubts, now) if message.doubts else None
-        if doubt is not None:
+        if message.doubts and (doubt := self._doubt(attempt, message.doubts, now)) is not None:
             return (Cancel(attempt.number), *self._failed(Failed(attempt.number, doubt), now))
         attempt.first_token_s = now - attempt.started_s
         self._learned.begun(attempt.state, attempt.permit)
@@ -214,8 +214,7 @@ class Call:
         if attempt is None:
             return ()
         self._attempts.told(attempt, message.headroom, now)
-        doubt = self._doubt(attempt, message.doubts, now) if message.doubts else None
-        if doubt is not None:
+        if message.doubts and (doubt := self._doubt(attempt, message.doubts, now)) is not None:
             return self._failed(Failed(attempt.number, doubt, message.usage), now)
         cancels = self._attempts.abandon(now, but=attempt)
         self._attempts.succeed(attempt, message.usage, now)

@@ -9,18 +9,17 @@ from failover.core.asked import Asked, Pick, WaitUntil
 from failover.core.backoff import FullJitter, Rng, backoff_within_s
 from failover.core.breaker import CLOSED
 from failover.core.budget import RetryBudget
-from failover.core.decide import Facts, forbidden
 from failover.core.failures import Failure, SameTarget, StayAway
 from failover.core.floors import Floors
 from failover.core.learned import Learned
+from failover.core.leave import Leave
 from failover.core.lifecycle import Ending
 from failover.core.limits import Limiter, Load
 from failover.core.policy import LastResort
-from failover.core.purse import Purse
 from failover.core.spend import UNPAYABLE
 from failover.core.substitution import BARRING
 from failover.core.target_state import TargetState
-from failover.core.vocabulary import AttemptCause, Decision, PassedOver, Reason, Request, Route, Target
+from failover.core.vocabulary import AttemptCause, Decision, PassedOver, Reason, Route, Target
 
 __all__ = ["Candidates", "Pick", "WaitUntil"]
 
@@ -39,14 +38,12 @@ class Candidates:
         "_asked",
         "_budget",
         "_deadline_s",
-        "_facts",
         "_fallback_was_free",
         "_floors",
         "_learned",
+        "_leave",
         "_next",
         "_order",
-        "_purse",
-        "_request",
         "_route",
         "_stream",
         "_wait",
@@ -56,24 +53,20 @@ class Candidates:
         "waits_for",
     )
 
-    def __init__(  # noqa: PLR0913, PLR0917  # all that one call differs by from another
+    def __init__(
         self,
         route: Route,
-        request: Request,
-        facts: Facts,
         decision: Decision,
         learned: Learned,
         deadline_s: float,
         rng: Rng,
         *,
         stream: bool,
+        leave: Leave,
         load: Load | None = None,
-        purse: Purse | None = None,
     ) -> None:
         self._route = route
-        self._request = request
-        self._facts = facts
-        self._purse = purse
+        self._leave = leave
         self._stream = stream
         self.load = load
         self.waits_for: Limiter | None = None
@@ -105,7 +98,7 @@ class Candidates:
             elif self._may_fall_back(state.target, now):
                 return self._picked(state, AttemptCause.FALLBACK)
             else:
-                self._put_back()
+                self._leave.put_back()
                 if self._fallback_was_free:
                     return None
         return self._second_chance(now)
@@ -123,7 +116,7 @@ class Candidates:
                 continue
             quoted_nusd = quote_nusd(target.name, now)
             if not hedges.affords(quoted_nusd) or not self._budget.try_withdraw(now):
-                self._put_back()
+                self._leave.put_back()
                 return None
             hedges.withdraw(quoted_nusd)
             self._order = self._order[:place] + self._order[place + 1 :]
@@ -139,12 +132,8 @@ class Candidates:
 
     def somebody_is_untried(self, now: float) -> bool:
         """Whether a target that could take this request was not asked: it is away, or limits forbade it."""
-        return any(
-            state.target.name not in self._asked
-            and not state.is_retired(now)
-            and not self._floors.is_too_small(state.target)
-            for state in self._able(now)
-        )
+        untried = [state for state in self._able(now) if state.target.name not in self._asked]
+        return any(not (each.is_retired(now) or self._floors.is_too_small(each.target)) for each in untried)
 
     def note(self, target: Target, failure: Failure, now: float) -> None:
         """An attempt at `target` failed: what that allows for the rest of the call."""
@@ -186,14 +175,8 @@ class Candidates:
         """All of the route's who can do the job, and may in time, in the author's order; seldom asked for."""
         barred = {each.target.name for each in self.passed_over if each.reason in _FOR_GOOD}
         able = [target for target in self._route.targets() if target.name not in barred]
-        return [self._learned.states[each.name] for each in able if self._free_at_s(each, now) < inf]
-
-    def _free_at_s(self, target: Target, now: float) -> float:
-        """From when on the terms let it have this data, as far as they are known: now, later, or never."""
-        bar = self._forbidden(target, now)
-        if bar is None:
-            return now
-        return inf if bar.until_s is None else max(bar.until_s, now + PROBE_POLL_S)
+        free = [each for each in able if self._leave.free_at_s(each, now, PROBE_POLL_S) < inf]
+        return [self._learned.states[each.name] for each in free]
 
     def may_start_over(self, target: Target, failure: Failure, now: float) -> bool:
         """Whether `target`, who was to go on with a text, refused perhaps just that."""
@@ -213,22 +196,18 @@ class Candidates:
                 asked.at_once = False
                 state = self._learned.states[name]
                 may = state.eligible(now, self.load) and not self._is_too_slow(state, now)
-                if may and self._forbidden(state.target, now) is None and self._is_paid_for(state, now):
+                if may and self._leave.forbidden(state.target, now) is None and self._is_paid_for(state, now):
                     if self._budget.try_withdraw(now):
                         return self._picked(state, AttemptCause.RETRY)
-                    self._put_back()
+                    self._leave.put_back()
         return None
-
-    def _forbidden(self, target: Target, now: float) -> PassedOver | None:
-        governed = self._facts.oversight.newest.is_on or self._request.data_class
-        return forbidden(target, self._request, self._route, self._facts, now) if governed else None
 
     def _may_be_asked(self, state: TargetState, now: float) -> bool:
         may = state.eligible(now, self.load) and not self._floors.is_too_small(state.target)
-        return may and self._forbidden(state.target, now) is None
+        return may and self._leave.forbidden(state.target, now) is None
 
     def _objection(self, state: TargetState, now: float) -> PassedOver | None:
-        barred = self._forbidden(state.target, now)
+        barred = self._leave.forbidden(state.target, now)
         if barred is not None:
             return barred
         if not state.eligible(now, self.load):
@@ -237,17 +216,13 @@ class Candidates:
             return PassedOver(state.target, Reason.WINDOW_TOO_SMALL)
         if self._is_too_slow(state, now):
             return PassedOver(state.target, Reason.TOO_SLOW)
-        return None if self._purse is None else self._purse.reserve(state.target, now, self._deadline_s)
+        return self._leave.unpaid(state.target, now)
 
     def _is_paid_for(self, state: TargetState, now: float) -> bool:
-        refused = None if self._purse is None else self._purse.reserve(state.target, now, self._deadline_s)
+        refused = self._leave.unpaid(state.target, now)
         if refused is not None:
             self.passed_over.append(refused)
         return refused is None
-
-    def _put_back(self) -> None:
-        if self._purse is not None:
-            self._purse.put_back()
 
     def _is_too_slow(self, state: TargetState, now: float) -> bool:
         left_s = self._deadline_s - now
@@ -279,7 +254,8 @@ class Candidates:
         """
         ready_s, chosen, best = inf, None, (True, inf, True)
         states = self._able(now)
-        last_resort = not any(each.is_up(now) for each in states if self._free_at_s(each.target, now) <= now)
+        free = [each for each in states if self._leave.forbidden(each.target, now) is None]
+        last_resort = not any(each.is_up(now) for each in free)
         for state in states:
             at_s = self._ready_at_s(state, now, last_resort=last_resort)
             too_late = at_s + (state.latency_s(stream=self._stream) or 0.0) >= self._deadline_s
@@ -303,7 +279,7 @@ class Candidates:
                 return self._picked(chosen, AttemptCause.RETRY)
         elif not self._asked or self._may_fall_back(chosen.target, now):
             return self._picked(chosen, AttemptCause.LAST_RESORT)
-        self._put_back()
+        self._leave.put_back()
         return None
 
     def _ready_at_s(self, state: TargetState, now: float, *, last_resort: bool) -> float:
@@ -311,7 +287,7 @@ class Candidates:
             return inf
         asked = self._asked.get(state.target.name)
         fails = self._route.policy.last_resort is LastResort.FAIL
-        free_s = self._free_at_s(state.target, now)
+        free_s = self._leave.free_at_s(state.target, now, PROBE_POLL_S)
         if fails and (free_s > now or (asked is None and not state.eligible(now, self.load))):
             return inf
         ready_s = max(free_s, state.cooldown_until_s, now if asked is None else asked.retry_at_s)

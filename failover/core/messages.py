@@ -8,10 +8,21 @@ from typing import TYPE_CHECKING
 from failover.core.failures import Failure
 from failover.core.headroom import Headroom
 from failover.core.quick import quick
-from failover.core.vocabulary import Limits, Target, Usage
+from failover.core.vocabulary import Target, Usage
 
 if TYPE_CHECKING:
     from failover.errors import CallError
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The time limits of one attempt, each at most what is left of the call's deadline."""
+
+    connect_s: float
+    first_token_s: float
+    idle_s: float
+    total_s: float
 
 
 @quick

@@ -296,14 +296,3 @@ class AttemptCause(StrEnum):
     LAST_RESORT = "last_resort"
     KEEP_WARM = "keep_warm"
     """Nobody asked: a canary, so that a standby is known to be there."""
-
-
-@quick
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The time limits of one attempt, each at most what is left of the call's deadline."""
-
-    connect_s: float
-    first_token_s: float
-    idle_s: float
-    total_s: float

@@ -148,7 +148,9 @@ def test_a_share_of_a_budget_is_told_once_in_a_window_and_so_is_all_of_it():
 
 def test_an_attempt_that_failed_for_nothing_leaves_nothing_behind():
     books = Books(budget("all", 100))
-    books.story.call(tokens_out_max=100).sends_to("gpt").fails(OVERLOADED).sends_to("claude").succeeds(told(70))
+    books.story.call(tokens_out_max=100).sends_to("gpt").fails(OVERLOADED).sends_to("claude").succeeds(
+        told(70)
+    )
     assert books.standing() == {"all": Totals(70, 0)}
 
 

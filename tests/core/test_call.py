@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from failover.core.messages import Limits
 from failover.core.policy import RetryBudgetPolicy
-from failover.core.vocabulary import AttemptCause, Limits, Reason
+from failover.core.vocabulary import AttemptCause, Reason
 from failover.errors import AllTargetsFailedError, DeadlineExceededError
 from tests.core.story import (
     CONNECTION,

@@ -22,10 +22,7 @@ from failover.core.events import (
     Event,
     FateShared,
     FirstTokenReceived,
-    InjectionEnded,
-    InjectionStarted,
     OutageSuspected,
-    PriceInForce,
     TargetRetired,
     WaitStarted,
 )
@@ -43,6 +40,7 @@ from failover.core.vocabulary import (
     Target,
     Usage,
 )
+from failover.core.world_events import InjectionEnded, InjectionStarted, PriceInForce
 from failover.documents import Document
 
 FIRST, RETRY, FALLBACK = AttemptCause.FIRST, AttemptCause.RETRY, AttemptCause.FALLBACK

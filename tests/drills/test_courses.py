@@ -18,7 +18,8 @@ from failover.chaos.world.events import events_of
 from failover.chaos.world.image import Exchange, Image
 from failover.chaos.world.outcome import Course, Outcome, Pace, SoFar, known_at, late, pace
 from failover.core.failures import FailureKind, Phase
-from failover.core.vocabulary import Limits, Operation, Usage
+from failover.core.messages import Limits
+from failover.core.vocabulary import Operation, Usage
 from tests.drills.worlds import AS_RECORDED, LITELLM_WARNS, outcomes, target
 from tests.edge.fake_wire import (
     ANTHROPIC_STREAM,

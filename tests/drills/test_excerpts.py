@@ -9,9 +9,10 @@ import pytest
 from failover.chaos.judging import excerpts as excerpts_module
 from failover.chaos.judging.event_lines import event_line
 from failover.chaos.judging.listening import EVENTS
-from failover.core.events import CallStarted, FateShared, PriceInForce, ReplyDoubted, TargetDrained
+from failover.core.events import CallStarted, FateShared, ReplyDoubted, TargetDrained
 from failover.core.failures import FailureKind, Scope
 from failover.core.vocabulary import Operation, Reason
+from failover.core.world_events import PriceInForce
 from tests.drills.journals import FALLBACK, OUTAGE, Journal, calm, scenario
 from tests.drills.pictures import failing, passing, pictured, stormy
 

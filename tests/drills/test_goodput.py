@@ -13,7 +13,8 @@ from failover.chaos.drill import run_drill
 from failover.chaos.judging.goodput import Goodput
 from failover.chaos.judging.verdict import Verdict
 from failover.chaos.scenario import Scenario, load_scenario
-from failover.core.events import CallEnded, CallStarted, InjectionEnded, InjectionStarted
+from failover.core.events import CallEnded, CallStarted
+from failover.core.world_events import InjectionEnded, InjectionStarted
 from tests.drills.meetings import ROOT
 
 pytestmark = [

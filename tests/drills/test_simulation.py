@@ -10,15 +10,10 @@ from typing import Any
 import pytest
 
 from failover.chaos.world.world import World
-from failover.core.events import (
-    AttemptStarted,
-    CallStarted,
-    FirstTokenReceived,
-    InjectionStarted,
-    PriceInForce,
-)
+from failover.core.events import AttemptStarted, CallStarted, FirstTokenReceived
 from failover.core.failures import FailureKind
 from failover.core.prices import DatedPrice
+from failover.core.world_events import InjectionStarted, PriceInForce
 from tests.drills.worlds import (
     CLAUDE,
     GPT,

@@ -28,10 +28,11 @@ from failover.chaos.world.chance import Chance
 from failover.chaos.world.governed import as_known, as_they_are, terms_told
 from failover.core.breaker import CLOSED, HALF_OPEN, OPEN
 from failover.core.decide import Facts
-from failover.core.events import AttemptStarted, CallEnded, CallStarted, TermsInForce
+from failover.core.events import AttemptStarted, CallEnded, CallStarted
 from failover.core.governance import Governance, Oversight
 from failover.core.terms import Requirement, Terms
 from failover.core.vocabulary import AttemptCause
+from failover.core.world_events import TermsInForce
 from failover.errors import ConfigError
 from tests.drills.journals import Journal, checked
 from tests.drills.worlds import (

@@ -14,8 +14,9 @@ from failover.chaos.judging.absences import Absence, AbsenceCause, AbsenceTally
 from failover.chaos.judging.timeline import BINS, bin_width_s
 from failover.chaos.judging.timeline_tally import BINS_MOST, TimelineTally
 from failover.chaos.scenario import load_scenario
-from failover.core.events import BreakerChanged, PriceInForce
+from failover.core.events import BreakerChanged
 from failover.core.failures import FailureKind
+from failover.core.world_events import PriceInForce
 from tests.drills.journals import FALLBACK, Journal, calm
 from tests.drills.pictures import BAND, failing, stormy, tallied
 from tests.drills.worlds import LITELLM_WARNS, written

@@ -15,9 +15,9 @@ from failover.chaos.judging.event_lines import event_line
 from failover.chaos.judging.invariants.charges_exact import ChargesExact
 from failover.chaos.scenario import START_EPOCH_S, load_scenario
 from failover.chaos.world.prices import price_events
-from failover.core.events import PriceInForce
 from failover.core.prices import DatedPrice, KindRates, LengthTier, PriceBook, WeeklyHours
 from failover.core.vocabulary import Usage
+from failover.core.world_events import PriceInForce
 from tests.drills.journals import Journal, checked
 from tests.drills.worlds import GPT, injection, world
 

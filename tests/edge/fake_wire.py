@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 
 from failover.adapters.seam import Outbound
-from failover.core.vocabulary import Limits, Target
+from failover.core.messages import Limits
+from failover.core.vocabulary import Target
 
 LIMITS = Limits(connect_s=5.0, first_token_s=20.0, idle_s=20.0, total_s=30.0)
 KEY_VARIABLE = "FAKE_KEY"

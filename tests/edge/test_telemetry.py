@@ -23,9 +23,10 @@ from opentelemetry.trace import NoOpTracer, SpanKind, StatusCode
 from prometheus_client import CollectorRegistry, generate_latest
 
 from failover.adapters.seam import Answer
-from failover.core.events import CallEnded, CallStarted, InjectionStarted, TargetRetired
+from failover.core.events import CallEnded, CallStarted, TargetRetired
 from failover.core.failures import Failure, FailureKind
 from failover.core.vocabulary import Operation, Target, Usage
+from failover.core.world_events import InjectionStarted
 from failover.errors import CallError
 from failover.router import Router
 from failover.telemetry import instrument, log_events

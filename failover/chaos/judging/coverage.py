@@ -17,14 +17,13 @@ from failover.core.events import (
     CallStarted,
     CooldownStarted,
     FateShared,
-    InjectionEnded,
-    InjectionStarted,
     OutageSuspected,
     TargetRetired,
     WaitStarted,
 )
 from failover.core.failures import DISPOSITIONS
 from failover.core.vocabulary import AttemptCause, Reason
+from failover.core.world_events import InjectionEnded, InjectionStarted
 
 FIRST = AttemptCause.FIRST
 RETIRED_REASONS = frozenset({Reason.RETIRED, Reason.RETIREMENT_DUE})

@@ -6,13 +6,8 @@ from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.breaker import OPEN
 from failover.core.calendar_events import RetirementReached
-from failover.core.events import (
-    BreakerChanged,
-    CooldownStarted,
-    InjectionEnded,
-    InjectionStarted,
-    TargetRetired,
-)
+from failover.core.events import BreakerChanged, CooldownStarted, TargetRetired
+from failover.core.world_events import InjectionEnded, InjectionStarted
 
 
 class Detection:

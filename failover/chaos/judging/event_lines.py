@@ -16,13 +16,9 @@ from failover.core.events import (
     Event,
     FateShared,
     FirstTokenReceived,
-    InjectionEnded,
-    InjectionStarted,
     OutageSuspected,
-    PriceInForce,
     ReplyDoubted,
     TargetRetired,
-    TermsInForce,
     WaitStarted,
 )
 from failover.core.prices import NUSD_PER_USD
@@ -37,6 +33,7 @@ from failover.core.spend_events import (
     SpendReserved,
 )
 from failover.core.vocabulary import AttemptCause, ByDate
+from failover.core.world_events import InjectionEnded, InjectionStarted, PriceInForce, TermsInForce
 
 CAUSES = {
     AttemptCause.FIRST: "",

@@ -9,7 +9,8 @@ from __future__ import annotations
 from math import inf
 
 from failover.chaos.scenario import Scenario
-from failover.core.events import CallEnded, CallStarted, InjectionEnded, InjectionStarted
+from failover.core.events import CallEnded, CallStarted
+from failover.core.world_events import InjectionEnded, InjectionStarted
 
 WINDOW_S = 10.0
 """Requests are counted by when they arrived, in windows of this length."""

@@ -12,18 +12,10 @@ from failover.chaos.judging.recovery import Recoveries
 from failover.chaos.judging.unwitting import Unwitting
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
-from failover.core.events import (
-    AttemptEnded,
-    AttemptStarted,
-    CallEnded,
-    CallStarted,
-    FirstTokenReceived,
-    InjectionEnded,
-    InjectionStarted,
-    PriceInForce,
-)
+from failover.core.events import AttemptEnded, AttemptStarted, CallEnded, CallStarted, FirstTokenReceived
 from failover.core.prices import NUSD_PER_USD
 from failover.core.vocabulary import AttemptCause
+from failover.core.world_events import InjectionEnded, InjectionStarted, PriceInForce
 
 FIRST, RETRY, FALLBACK = AttemptCause.FIRST, AttemptCause.RETRY, AttemptCause.FALLBACK
 HEDGE = AttemptCause.HEDGE

@@ -17,11 +17,10 @@ from failover.core.events import (
     CallStarted,
     Event,
     FirstTokenReceived,
-    InjectionEnded,
-    InjectionStarted,
     ReplyDoubted,
     WaitStarted,
 )
+from failover.core.world_events import InjectionEnded, InjectionStarted
 
 LATELY = 200
 """So many events that belong to no call are remembered, and so many calls that have ended."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
-from failover.core.events import CallEnded, CallStarted, InjectionEnded, InjectionStarted
+from failover.core.events import CallEnded, CallStarted
 from failover.core.vocabulary import Route
+from failover.core.world_events import InjectionEnded, InjectionStarted
 
 
 class Recoveries:

@@ -17,14 +17,8 @@ from failover.chaos.judging.timeline import (
     Timeline,
     bin_width_s,
 )
-from failover.core.events import (
-    AttemptEnded,
-    AttemptStarted,
-    CallEnded,
-    CallStarted,
-    FirstTokenReceived,
-    PriceInForce,
-)
+from failover.core.events import AttemptEnded, AttemptStarted, CallEnded, CallStarted, FirstTokenReceived
+from failover.core.world_events import PriceInForce
 
 BINS_MOST = 2 * BINS
 """What happens later than this is counted in the last one."""

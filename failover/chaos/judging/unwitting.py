@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from failover.core.events import AttemptStarted, CallEnded, CallStarted, TermsInForce
+from failover.core.events import AttemptStarted, CallEnded, CallStarted
+from failover.core.world_events import TermsInForce
 
 
 class Unwitting:

@@ -13,8 +13,8 @@ from failover.chaos.workload import Shape
 from failover.chaos.world.events import events_of
 from failover.chaos.world.image import Image
 from failover.chaos.world.outcome import Course, Outcome, Taken, so_far
-from failover.core.messages import Failed, FirstToken, Message, Send, Succeeded
-from failover.core.vocabulary import Limits, Target
+from failover.core.messages import Failed, FirstToken, Limits, Message, Send, Succeeded
+from failover.core.vocabulary import Target
 
 EVENT_S = 1.0
 _AMPLE_S = 1e8

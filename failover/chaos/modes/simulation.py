@@ -28,6 +28,7 @@ from failover.core.messages import (
     Commit,
     Failed,
     FirstToken,
+    Limits,
     Message,
     Raise,
     Return,
@@ -37,7 +38,7 @@ from failover.core.messages import (
     Woken,
 )
 from failover.core.policy import OnDoubt
-from failover.core.vocabulary import Limits, Route
+from failover.core.vocabulary import Route
 from failover.core.warmth import Warmth, canary_route, of_canary
 from failover.lifecycles import put_into_force
 

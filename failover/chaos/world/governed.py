@@ -9,9 +9,9 @@ from math import inf
 from failover.chaos.injections import Injection
 from failover.chaos.injections.terms_change import TermsChange
 from failover.config.terms_section import layers
-from failover.core.events import TermsInForce
 from failover.core.governance import UNLABELLED, Governance
 from failover.core.terms import Layers
+from failover.core.world_events import TermsInForce
 
 
 def as_they_are(governance: Governance, injections: Sequence[Injection], start_epoch_s: float) -> Governance:

@@ -10,7 +10,8 @@ from failover.adapters.told_usage import grown, usage_in
 from failover.attempts import helped_out
 from failover.chaos.world.image import Exchange
 from failover.core.failures import Failure, Phase
-from failover.core.vocabulary import Limits, Usage
+from failover.core.messages import Limits
+from failover.core.vocabulary import Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from itertools import pairwise
 from math import inf
 
 from failover.chaos.injections import Injection
-from failover.core.events import PriceInForce
 from failover.core.prices import DatedPrice, PriceBook
 from failover.core.vocabulary import Target
+from failover.core.world_events import PriceInForce
 
 
 def woven(

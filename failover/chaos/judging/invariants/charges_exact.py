@@ -5,9 +5,10 @@ from __future__ import annotations
 from failover.chaos.judging.invariants.base import NONE, Invariant
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
-from failover.core.events import AttemptEnded, CallEnded, CallStarted, PriceInForce
+from failover.core.events import AttemptEnded, CallEnded, CallStarted
 from failover.core.prices import DatedPrice
 from failover.core.vocabulary import Operation, Outcome
+from failover.core.world_events import PriceInForce
 
 _FREE_UNTOLD = (Operation.COMPLETION, Operation.CALL)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from failover.chaos.judging.invariants.base import Invariant
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
-from failover.core.events import AttemptStarted, CallEnded, CallStarted, TermsInForce
+from failover.core.events import AttemptStarted, CallEnded, CallStarted
+from failover.core.world_events import TermsInForce
 
 
 class NothingForbiddenSent(Invariant):

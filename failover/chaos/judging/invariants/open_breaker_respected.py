@@ -17,11 +17,11 @@ from failover.core.events import (
     FateShared,
     FirstTokenReceived,
     TargetRetired,
-    TermsInForce,
 )
 from failover.core.substitution import BARRING
 from failover.core.target_state import TRIAL_S
 from failover.core.vocabulary import Outcome, Reason
+from failover.core.world_events import TermsInForce
 
 NOT_ASKED = BARRING | {Reason.FORBIDDEN_BY_TERMS}
 """Reasons for which a call asks a target by no path."""

@@ -7,16 +7,9 @@ from failover.chaos.judging.recovery import Recoveries, Recovery
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
 from failover.core.calendar_events import RetirementReached
-from failover.core.events import (
-    BreakerChanged,
-    CallStarted,
-    CooldownStarted,
-    InjectionEnded,
-    InjectionStarted,
-    TargetRetired,
-    TermsInForce,
-)
+from failover.core.events import BreakerChanged, CallStarted, CooldownStarted, TargetRetired
 from failover.core.vocabulary import Reason, Route
+from failover.core.world_events import InjectionEnded, InjectionStarted, TermsInForce
 
 NOT_FOR_ALL = (Reason.PARAMETER_REFUSED, Reason.FORBIDDEN_BY_TERMS)
 """Why a target that is well may rightly serve none of the requests that come."""
