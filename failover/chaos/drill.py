@@ -62,7 +62,7 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
         routes.targets(),
         repertoire,
         scenario.injections,
-        price_book(loaded),
+        price_book(loaded, dated_by_facts=scenario.is_dated),
         scenario.start_epoch_s,
         latencies=latencies_of(scenario, routes, workload, repertoire),
     )

@@ -64,7 +64,7 @@ def drilled_router(
     injections = read_document({"inject": [dict(each) for each in inject]}, _Injections, file="inject").inject
     _check(loaded, targets, injections)
     repertoire = Repertoire(_episodes(_folder(loaded, cassettes)))
-    world = World(Chance(seed), targets, repertoire, injections, price_book(loaded))
+    world = World(Chance(seed), targets, repertoire, injections, price_book(loaded, dated_by_facts=False))
     return ObservedRouter(
         loaded,
         _Stage(world).play,
