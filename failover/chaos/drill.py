@@ -121,7 +121,7 @@ def _world(  # all that makes one
         routes.targets(),
         repertoire,
         scenario.injections,
-        price_book(config),
+        price_book(config, dated_by_facts=scenario.is_dated),
         scenario.start_epoch_s,
         latencies=latencies,
         governance=config.governance,

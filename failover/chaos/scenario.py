@@ -112,6 +112,7 @@ class Scenario:
         self.when_cassettes_absent = section.when_cassettes_absent
         self.when_untouched = section.when_untouched
         self.modes = section.modes or MODES
+        self.is_dated = section.begins is not None
         self.start_epoch_s = START_EPOCH_S if section.begins is None else section.begins.timestamp()
         self.source = section.source
         self.known = section.known

@@ -32,11 +32,13 @@ class Billing:
 class PriceTerms:
     """What a config says of prices beside those of its targets.
 
-    `file_name` is that of the price file, to show; `billing` by target's name.
+    `file_name` is that of the price file, to show; `billing` by target's name. `dated_by_facts`: whether the
+    facts that the package carries count, which is no key of a file.
     """
 
     file: PriceFile | None = None
     file_name: str = ""
+    dated_by_facts: bool = True
     sources: tuple[str, ...] = ("litellm",)
     stale_days: int = STALE_DAYS
     billing: Mapping[str, Billing] = field(default_factory=dict)

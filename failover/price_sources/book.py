@@ -49,9 +49,15 @@ class PriceRecord:
         return tuple(price.at_service(self.service) or price for price in book)
 
 
-def price_book(config: Config) -> PriceBook:
-    """The prices of every target of `config`; a target that nobody knows a price of has none."""
-    prices = {record.target.name: record.in_book() for record in price_records(config)}
+def price_book(config: Config, *, dated_by_facts: bool = True) -> PriceBook:
+    """The prices of every target of `config`; a target that nobody knows a price of has none.
+
+    `dated_by_facts` False is for a drill that begins at no date in particular: what price lists say is taken
+    as it stands, and not for what the same cost on the day at which virtual time happens to begin.
+    """
+    terms = replace(config.price_terms, dated_by_facts=dated_by_facts)
+    records = price_records(replace(config, price_terms=terms))
+    prices = {record.target.name: record.in_book() for record in records}
     return PriceBook({name: book for name, book in prices.items() if book})
 
 
@@ -96,7 +102,8 @@ def model_prices(
         return ()
     seen |= {model}
     base = next((found for name in terms.sources if (found := LISTS[name](model))), ())
-    facts = [part for fact in facts_of(model) for part in _resolved(fact, terms, seen)]
+    known = facts_of(model) if terms.dated_by_facts else ()
+    facts = [part for fact in known for part in _resolved(fact, terms, seen)]
     factor = surcharge(model, billing.region)
     entries = [each.scaled(factor) if factor != 1 else each for each in dated(base, facts)]
     file = terms.file

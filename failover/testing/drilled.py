@@ -65,7 +65,7 @@ def drilled_router(
     injections = read_document({"inject": [dict(each) for each in inject]}, _Injections, file="inject").inject
     _check(loaded, targets, injections)
     repertoire = Repertoire(_episodes(_folder(loaded, cassettes)))
-    prices, terms = price_book(loaded), loaded.governance
+    prices, terms = price_book(loaded, dated_by_facts=False), loaded.governance
     world = World(Chance(seed), targets, repertoire, injections, prices, governance=terms)
     return ObservedRouter(
         replace(loaded, governance=world.governance),

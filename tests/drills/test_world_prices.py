@@ -136,3 +136,28 @@ def test_a_drill_over_a_peak_charges_to_the_nano_dollar_and_asks_who_is_cheaper(
     [charges] = [each for each in verdict.invariants if each.name == "charges_exact"]
     assert charges.checked > 400
     assert not charges.violations
+
+
+UNPRICED = """
+providers: {openai: {credential: env:OPENAI_API_KEY}}
+targets: {gpt: {provider: openai, model: openai/gpt-5.6-luna}}
+routes: {chat: {chain: [gpt]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("begins", "usd_per_mtok"),
+    [("", 0.2), ("begins: 2026-07-29T23:59:00Z", 1.0), ("begins: 2026-07-30T00:00:00Z", 0.2)],
+)
+def test_a_drill_sees_the_prices_of_its_day_where_it_has_one(tmp_path: Path, begins, usd_per_mtok):
+    """On 30 July 2026 GPT-5.6 Luna became cheaper; the usual beginning of virtual time is no such day."""
+    (tmp_path / "failover.yaml").write_text(UNPRICED, "utf-8")
+    story = (
+        f"title: a day\nconfig: failover.yaml\n{begins}\nworkload: {{route: chat, rate_per_s: 1, for_s: 5}}"
+    )
+    (tmp_path / "drill.yaml").write_text(story, "utf-8")
+    journal = tmp_path / "journal.jsonl"
+    run_drill(load_scenario(tmp_path / "drill.yaml"), seed=1, mode="simulate", journal=journal)
+    events = [json.loads(line) for line in journal.read_text("utf-8").splitlines()]
+    first = next(event for event in events if event["event"] == "price_in_force")
+    assert first["input_nusd_per_mtok"] == usd_per_mtok * 1e9
