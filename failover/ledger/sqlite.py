@@ -8,7 +8,6 @@ memory, and written as soon as the file answers again.
 from __future__ import annotations
 
 import itertools
-import json
 import logging
 import os
 import sqlite3
@@ -16,18 +15,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from math import isfinite
 from pathlib import Path
 from secrets import token_hex
 from threading import RLock
 
 from failover.core.spend import Account, Charge, Hold, Refusal, Reservation, Spender, Totals, refusal_of
-from failover.core.vocabulary import Usage
 from failover.errors import LedgerError
 from failover.ledger.keeping import Keeper
 from failover.ledger.memory import LATE_S
-from failover.ledger.tables import OF_KIND, connect, words_of
+from failover.ledger.tables import CHARGE, OF_KIND, connect, row_of, words_of
 
 WAIT_S = 0.25
 """How long a call waits for a file that somebody else has locked."""
@@ -42,18 +39,11 @@ STEP_BACK_S = 3600.0
 """A clock that is behind what the ledger saw by no more than this is held at that: no window opens again."""
 
 _log = logging.getLogger("failover")
-_KINDS_OF_USAGE = tuple(each.name for each in fields(Usage))
 
 _SUM = "SELECT account, spent_nusd FROM sums WHERE kind = ? AND name = ? AND begins_s = ? AND ends_s = ?"
 _RESERVED = "SELECT coalesce(sum(nusd), 0) FROM reservations WHERE account = ? AND until_s > ? AND at_s <= ?"
 _RESERVE = "INSERT INTO reservations (account, id, nusd, at_s, until_s) VALUES (?, ?, ?, ?, ?)"
 _FREE = "DELETE FROM reservations WHERE account = ? AND id = ?"
-_CHARGE = """
-INSERT INTO charges (reservation, call, attempt, route, target, provider, credential, model, tenant, tags,
-                     usage, cost_nusd, is_estimated, started_s, price_as_of_s)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (reservation) DO NOTHING
-"""
 _LATEST = """
 SELECT max(coalesce((SELECT max(started_s) FROM charges), 0.0),
            coalesce((SELECT max(at_s) FROM reservations), 0.0))
@@ -212,7 +202,7 @@ class SqliteLedger:
         self, connection: sqlite3.Connection, reservation: Reservation, charge: Charge | None
     ) -> None:
         if charge is not None:
-            connection.execute(_CHARGE, _row(reservation, charge))
+            connection.execute(CHARGE, row_of(reservation, charge))
         for hold in reservation.holds:
             account = hold.account
             key = (account.kind.value, account.name, account.begins_s, account.ends_s)
@@ -279,27 +269,3 @@ class SqliteLedger:
         self._unwritten.clear()
         self.trouble = ""
         self._open()
-
-
-def _row(reservation: Reservation, charge: Charge) -> tuple[object, ...]:
-    target, usage = charge.target, charge.usage
-    told = (
-        {} if usage is None else {name: count for name in _KINDS_OF_USAGE if (count := getattr(usage, name))}
-    )
-    return (
-        reservation.id,
-        charge.call,
-        charge.attempt,
-        charge.route,
-        target.name,
-        target.provider,
-        target.credential,
-        target.model,
-        charge.tenant,
-        json.dumps(sorted(charge.tags)) if charge.tags else "[]",
-        json.dumps(told),
-        charge.cost_nusd,
-        int(charge.is_estimated),
-        charge.started_s,
-        charge.price_as_of_s,
-    )
