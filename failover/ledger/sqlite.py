@@ -24,8 +24,7 @@ from failover.core.spend import Account, Charge, Hold, Refusal, Reservation, Spe
 from failover.errors import LedgerError
 from failover.ledger.keeping import Keeper
 from failover.ledger.memory import LATE_S
-from failover.ledger.rows import CHARGE, row_of
-from failover.ledger.tables import OF_KIND, connect, words_of
+from failover.ledger.tables import CHARGE, OF_KIND, connect, row_of, words_of
 
 WAIT_S = 0.25
 """How long a call waits for a file that somebody else has locked."""

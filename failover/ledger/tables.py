@@ -7,11 +7,14 @@ up from the charges.
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from failover.core.spend import Spender
+from failover.core.spend import Charge, Reservation, Spender
+from failover.core.vocabulary import Usage
 from failover.errors import LedgerError
 from failover.ledger.keeping import LOG_PAGES_MOST
 
@@ -89,6 +92,16 @@ OF_KIND = {
     Spender.TAG: "AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :name)",
 }
 """Which charges belong to an account, besides its window."""
+
+CHARGE = """
+INSERT INTO charges (reservation, call, attempt, route, target, provider, credential, model, tenant, tags,
+                     usage, cost_nusd, is_estimated, started_s, price_as_of_s)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (reservation) DO NOTHING
+"""
+"""Adds one; a reservation that was settled before adds none."""
+
+_KINDS_OF_USAGE = tuple(each.name for each in fields(Usage))
 
 _CURES = {
     sqlite3.SQLITE_BUSY: "is locked by another process: wait for it, or find who holds it (`fuser` names it)",
@@ -190,3 +203,28 @@ def _statements(script: str) -> list[str]:
             found.append(begun)
             begun = ""
     return found
+
+
+def row_of(reservation: Reservation, charge: Charge) -> tuple[object, ...]:
+    """A charge, as `CHARGE` takes it."""
+    target, usage = charge.target, charge.usage
+    told = (
+        {} if usage is None else {name: count for name in _KINDS_OF_USAGE if (count := getattr(usage, name))}
+    )
+    return (
+        reservation.id,
+        charge.call,
+        charge.attempt,
+        charge.route,
+        target.name,
+        target.provider,
+        target.credential,
+        target.model,
+        charge.tenant,
+        json.dumps(sorted(charge.tags)) if charge.tags else "[]",
+        json.dumps(told),
+        charge.cost_nusd,
+        int(charge.is_estimated),
+        charge.started_s,
+        charge.price_as_of_s,
+    )
