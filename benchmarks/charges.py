@@ -38,7 +38,8 @@ from failover.config import config_from_dict
 from failover.core.messages import Limits
 from failover.core.prices import PriceBook, usd_to_nusd
 from failover.core.vocabulary import Operation, Target, Usage
-from failover.price_map import entry_of, price_book
+from failover.price_map import entry_of
+from failover.price_sources import price_book
 
 _LIMITS = Limits(60.0, 60.0, 60.0, 60.0)
 _NAMES = {recorded: name for name, recorded in CASSETTE_PROVIDERS.items()}

@@ -33,7 +33,7 @@ from failover.chaos.world.chance import Chance
 from failover.chaos.world.outcome import pace
 from failover.chaos.world.world import World
 from failover.core.vocabulary import Target
-from failover.price_map import price_book
+from failover.price_sources import price_book
 from failover.shipped import shipped_folder
 
 RATE_PER_S, ROUNDS, BUDGET_SHARE = 10, 3, 0.8

@@ -124,7 +124,7 @@ def _explain(config: Config, route: Route, request: Request, moment: dt.datetime
 def _passed_over(decision: Decision, moment: dt.datetime) -> None:
     for each in decision.passed_over:
         why = f" ({each.detail})" if each.detail else ""
-        why += f", successor {each.successor}" if each.successor else ""
+        why += f" (successor {each.successor})" if each.successor else ""
         free = each.reason is Reason.FORBIDDEN_BY_TERMS and each.until_s is not None
         until = f", until {date_of(moment.timestamp() + (each.until_s or 0.0))}" if free else ""
         click.echo(f"  passed over: {each.target.name}: {each.reason}{why}{until}")

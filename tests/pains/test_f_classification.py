@@ -134,7 +134,7 @@ def test_a_malformed_chain_is_refused_before_anything_runs(chain, complaint):
 
 
 @pytest.mark.parametrize(
-    "model", ["openai/gpt", "deepseek/deepseek-chat", "xai/grok-4.3", "perplexity/sonar"]
+    "model", ["openai/gpt", "deepseek/deepseek-v4-flash", "xai/grok-4.3", "perplexity/sonar"]
 )
 async def test_a_bad_key_is_a_bad_key_whichever_provider_says_so(model):
     """BerriAI/litellm 38318: the status is read from the wire, so none needs a branch of its own."""
