@@ -11,6 +11,9 @@ from failover.core.vocabulary import Operation
 from failover.tokens import CHARACTERS_PER_TOKEN
 
 WORD = "ping"
+FILLER = " the"
+"""Four characters that are one token in every vocabulary of OpenAI's: all who count find as many."""
+
 SILENCE = (
     b"RIFF$\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00@\x1f\x00\x00"
     b"\x80>\x00\x00\x02\x00\x10\x00data\x00\x00\x00\x00"
@@ -26,7 +29,7 @@ def errand(operation: Operation, tokens_in: int | None, tokens_out: int | None) 
 def _text(tokens: int | None, said_already: int = 0) -> str:
     if tokens is None:
         return WORD
-    return "x" * max(1, tokens * CHARACTERS_PER_TOKEN - said_already)
+    return (FILLER * (tokens + 1))[: max(1, tokens * CHARACTERS_PER_TOKEN - said_already)]
 
 
 def _limit(name: str, tokens_out: int | None) -> Mapping[str, Any]:
