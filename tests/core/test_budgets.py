@@ -92,6 +92,13 @@ def test_a_budget_that_never_begins_anew_says_nothing_of_when():
     assert "anew" not in str(error)
 
 
+def test_where_something_else_speaks_against_somebody_it_is_no_matter_of_money_alone():
+    books = Books(budget("target:claude", 5))
+    books.story.state("gpt").drained = True
+    error = books.story.call(tokens_out=6).raises(NoEligibleTargetError)
+    assert {each.reason for each in error.passed_over} == {Reason.DRAINED, Reason.BUDGET_SPENT}
+
+
 def test_a_budget_shows_when_it_begins_anew():
     books = Books(budget("all", 5), budget("all", 9, "total"))
     assert [each.resets_s for each in books.spending.standing(NOON_S)] == [MIDNIGHT_S + DAY_S, None]
