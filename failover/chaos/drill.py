@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from failover.chaos.announcing import lifecycles_in
@@ -16,6 +16,7 @@ from failover.chaos.judging.oracle import Oracle
 from failover.chaos.judging.verdict import OURS, DrillFacts, Verdict, compose
 from failover.chaos.materials import Materials
 from failover.chaos.meeting import cassettes_of, latencies_of, meeting, require_noticed, touches
+from failover.chaos.modes.outcomes import Outcomes
 from failover.chaos.modes.replay import Replay
 from failover.chaos.modes.simulation import Simulation
 from failover.chaos.modes.warming import Canaries
@@ -29,8 +30,11 @@ from failover.chaos.world.chance import Chance
 from failover.chaos.world.repertoire import Repertoire
 from failover.chaos.world.successes import Source
 from failover.chaos.world.world import World
+from failover.config import Config
 from failover.core.decide import Facts
 from failover.core.events import Event, InjectionEnded, InjectionStarted, PriceInForce
+from failover.core.learned import Record
+from failover.core.lifecycle import Lifecycle
 from failover.lifecycles import calendar_of
 from failover.price_map import price_book
 
@@ -69,22 +73,18 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
         latencies=latencies_of(scenario, routes, workload, repertoire),
     )
     lifecycles = lifecycles_in(scenario, loaded)
-    canaries = Canaries(loaded, routes, workload.for_s)
     outcomes = materials.outcomes
     told = next((each.oracle_told for each in listeners if hasattr(each, "oracle_told")), None)
     oracle = Oracle(world, outcomes, routes, expected(workload, scenario.trace), told)
     judge = Judge(scenario, routes, (oracle, *listeners), OF_ANY_CLIENT if subject else INVARIANTS)
     try:
         with Journal(judge.see, journal) as written:
+            played = world, outcomes, written.record
             driver: Simulation | Replay | SubjectDrive
             if subject is not None:
                 driver = SubjectDrive(world, outcomes, routes, written.record, subject.making)
-            elif mode == "simulate":
-                calendar = calendar_of(loaded, world.start_epoch_s, lifecycles)
-                facts = Facts(world.prices, world.start_epoch_s, calendar)
-                driver = Simulation(world, outcomes, loaded.routes.values(), facts, written.record, canaries)
             else:
-                driver = Replay(world, outcomes, loaded, written.record, lifecycles, canaries)
+                driver = _driver(mode, played, loaded, lifecycles, Canaries(loaded, routes, workload.for_s))
             requests = arrivals(workload, world.chance, scenario.trace)
             driver.run(requests, _world_events(scenario, routes, world), oracle.arrived)
             judgement = judge.finish(driver.now)
@@ -105,6 +105,22 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
         gaps=driver.gaps() if isinstance(driver, SubjectDrive) else (),
     )
     return require_noticed(scenario, routes, compose(scenario, judgement, found))
+
+
+def _driver(
+    mode: str,
+    played: tuple[World, Outcomes, Record],
+    config: Config,
+    lifecycles: Mapping[str, Lifecycle],
+    canaries: Canaries,
+) -> Simulation | Replay:
+    """What runs our router: the calls alone in a simulation, the whole of it in a replay."""
+    world, outcomes, record = played
+    if mode != "simulate":
+        return Replay(world, outcomes, config, record, lifecycles, canaries)
+    calendar = calendar_of(config, world.start_epoch_s, lifecycles)
+    facts = Facts(world.prices, world.start_epoch_s, calendar)
+    return Simulation(world, outcomes, config.routes.values(), facts, record, canaries)
 
 
 def _world_events(scenario: Scenario, routes: Routes, world: World) -> list[tuple[float, Event]]:
