@@ -132,7 +132,7 @@ class Request:
     tags: frozenset[str] = frozenset()
     max_cost_nusd: int | None = None
     tokens_out_max: int | None = None
-    count: Callable[[Target], int] | None = None
+    count: Callable[[Target], int] | None = field(default=None, compare=False)
 
     def tokens_in_at(self, target: Target) -> int:
         """The length of the prompt in the tokens of `target`."""

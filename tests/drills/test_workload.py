@@ -75,7 +75,7 @@ def test_a_longer_workload_begins_like_a_shorter_one() -> None:
 def test_requests_say_what_the_workload_says() -> None:
     _, request = arriving(workload(tokens_in=800, tokens_out=200, stream=True, deadline_s=9))[0]
     needs = Needs(parameters=frozenset({"max_tokens"}), tokens_in=800, tokens_out=200)
-    assert request == Request("1", tokens_in=800, tokens_out=200, stream=True, deadline_s=9, needs=needs)
+    assert request == Request("1", tokens_in=800, tokens_out_max=200, stream=True, deadline_s=9, needs=needs)
 
 
 @given(st.integers(1, 100_000))
