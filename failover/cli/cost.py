@@ -92,16 +92,11 @@ def _answered(options: dict[str, Any], console: Console) -> Answer:
 
 def _simulated(options: dict[str, Any], told: Callable[[str], None]) -> Answer:
     from failover.chaos.materials import Materials
-    from failover.chaos.meeting import meeting
     from failover.costs.answer import answer
     from failover.costs.sampling import Sampler
 
     question = _question(options)
-    materials = Materials()
-    sampler = Sampler(question, materials)
-    routes, _ = meeting(sampler.scenario(), materials.config(question.config), "simulate")
-    begins = dt.datetime.fromtimestamp(question.begins_s, dt.UTC)
-    return answer(question, routes, f"{begins:%Y-%m-%d}", sampler, told)
+    return answer(question, Sampler(question), Materials().config(question.config), told)
 
 
 def _question(options: dict[str, Any]) -> Question:

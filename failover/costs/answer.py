@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from statistics import fmean
 from typing import Any
 
@@ -11,10 +12,12 @@ import orjson
 from pydantic import TypeAdapter
 
 from failover.chaos.injections import AnyInjection, Injection
-from failover.chaos.meeting import touches
+from failover.chaos.meeting import meeting, touches
 from failover.chaos.routes import Routes
 from failover.chaos.scenario import Scenario
+from failover.config import Config
 from failover.costs.bill import Bill, bill_of
+from failover.costs.budgets import BudgetRow, budget_rows
 from failover.costs.question import Question
 from failover.costs.sampling import Sampler
 
@@ -66,23 +69,17 @@ class Answer:
     now: Bill
     rows: tuple[Row, ...]
     stories: tuple[StoryRow, ...]
+    budgets: tuple[BudgetRow, ...]
     dearest: str
     attempts_most: int
     most_usd: float | None
 
 
 def answer(
-    question: Question,
-    routes: Routes,
-    begins: str,
-    sampler: Sampler | None = None,
-    told: Callable[[str], None] = lambda _what: None,
+    question: Question, sampler: Sampler, config: Config, told: Callable[[str], None] = lambda _what: None
 ) -> Answer:
-    """Simulate it all; `routes` are those that the workload calls. Raises as `run_drill` does.
-
-    `told` hears what is simulated next.
-    """
-    sampler = sampler or Sampler(question)
+    """Simulate it all. `told` hears what is simulated next. Raises as `run_drill` does."""
+    routes, _ = meeting(sampler.scenario(), config, "simulate")
     requests = question.requests_per_day * question.days
     told("the days as they are")
     now = bill_of(list(sampler.days()), requests)
@@ -94,13 +91,14 @@ def answer(
     return Answer(
         schema=SCHEMA,
         config=str(question.config),
-        begins=begins,
+        begins=f"{datetime.fromtimestamp(question.begins_s, UTC):%Y-%m-%d}",
         days=question.days,
         requests=round(requests),
         simulated=question.requests,
         now=now,
         rows=rows,
         stories=tuple(_stories(question, sampler, routes, now, told)),
+        budgets=tuple(budget_rows(config.budgets, now, routes, question.days)),
         dearest=dearest.removeprefix(_ALONE),
         attempts_most=attempts,
         most_usd=None if most_usd is None or now.unpriced else most_usd * attempts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from failover.chaos.judging.verdict import Verdict
 from failover.chaos.materials import Materials
 from failover.chaos.scenario import Scenario, ScenarioSection
 from failover.chaos.workload_section import Workload
+from failover.config import Config
 from failover.costs.question import Question
 from failover.documents import Document
 
@@ -24,12 +26,20 @@ STORY_REQUESTS_MOST = 20_000
 """A story at a higher rate than this is thinned: its faults then meet fewer requests."""
 
 
+class Unlimited(Materials):
+    """Configs without what keeps spending down: a thinned month must not be held to budgets."""
+
+    def config(self, file: Path) -> Config:
+        """The config in `file`, without budgets, alarms and ledger."""
+        return replace(super().config(file), budgets=(), alarms=(), ledger=None)
+
+
 class Sampler:
     """Simulates requests of a question's workload. Raises as `run_drill` does."""
 
-    def __init__(self, question: Question, materials: Materials | None = None) -> None:
+    def __init__(self, question: Question) -> None:
         self._question = question
-        self._materials = materials or Materials()
+        self._materials = Unlimited()
 
     def days(self, injections: Sequence[Injection] = ()) -> Iterator[Verdict]:
         """Batch by batch, the days asked about, with the requests spread thinly over all of them.

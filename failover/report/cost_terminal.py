@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from failover.costs.answer import Answer, StoryRow
 from failover.costs.bill import Bill
+from failover.costs.budgets import BudgetRow
 from failover.report.figures import NOTHING, percent
 from failover.report.printable import printable
 
@@ -78,9 +79,22 @@ def cost_notes(answer: Answer) -> Iterator[str]:
         spread = (interval.high - interval.low) / 2.0 / answer.now.usd
         simulated = f"{answer.simulated:,} requests were simulated for each row"
         yield f"{simulated}: a bill may be {spread:.1%} off by chance"
+    for budget in answer.budgets:
+        yield _budget(budget)
     thinned = [story.name for story in answer.stories if story.thinned < 1.0]
     if thinned:
         yield f"too many requests to simulate all: a part of them stands for the rest in {', '.join(thinned)}"
+
+
+def _budget(row: BudgetRow) -> str:
+    kind = "hard" if row.hard else "soft"
+    about = f"the {kind} budget of {row.scope}, {whole_dollars(row.limit_usd)} per {row.per}"
+    if row.expected_usd is None:
+        return f"{about}: the workload does not tell whose requests are whose"
+    told = f"{about}: {whole_dollars(row.expected_usd)} are spent of it on average"
+    if not row.is_exceeded:
+        return told
+    return f"{told}, MORE than it allows" + (": requests will be refused" if row.hard else "")
 
 
 def paid(bill: Bill) -> str:

@@ -126,6 +126,28 @@ def test_an_unknown_price_is_no_bill(folder):
     assert "no bill: nobody knows the price of gpt" in result.output
 
 
+def test_budgets_are_held_against_the_bill_and_do_not_hold_it_down(folder):
+    budgets = """
+budgets:
+  - {scope: "route:chat", usd: 1, per: day}
+  - {scope: "target:mistral", usd: 1, per: month}
+  - {scope: "provider:openai", usd: 10, per: week, kind: soft}
+  - {scope: "tenant:*", usd: 1, per: day}
+"""
+    (folder / "failover.yaml").write_text(CONFIG + budgets)
+    found = answered(folder)
+    assert found["now"]["usd"] == pytest.approx(MONTHLY * EACH_USD)
+    spent = [each["expected_usd"] for each in found["budgets"]]
+    daily = MONTHLY * EACH_USD / 30
+    assert spent == [pytest.approx(daily), 0.0, pytest.approx(7 * daily), None]
+    output = " ".join(asked(folder).output.split())
+    assert (
+        "route:chat, $1.00 per day: $17.28 are spent of it on average, MORE than it allows: requests"
+        in output
+    )
+    assert "tenant:*, $1.00 per day: the workload does not tell whose requests are whose" in output
+
+
 def test_the_same_question_has_the_same_answer(folder):
     assert answered(folder) == answered(folder)
 
