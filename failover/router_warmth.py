@@ -15,6 +15,7 @@ from failover.canaries import operation_of, warm_rules
 from failover.config import Config
 from failover.core.call import Call
 from failover.core.decide import Facts
+from failover.core.governance import SYNTHETIC
 from failover.core.learned import Learned
 from failover.core.records import CallRecord
 from failover.core.target_state import TargetState
@@ -154,7 +155,7 @@ class RouterWarmth(ABC):
     async def _canary(self, force: Force, number: str, state: TargetState) -> Canary:
         operation = operation_of(state.target) or Operation.COMPLETION
         errand = canary_errand(operation)
-        request = replace(request_of(0, errand, CallOptions()), id=number)
+        request = replace(request_of(0, errand, CallOptions(data_class=SYNTHETIC)), id=number)
         learned = force.learned
         route = canary_route(state, learned)
         call = Call(request, route, learned, force.facts, self._rng, of_canary(learned.record))

@@ -42,7 +42,7 @@ class Attempts:
     ) -> None:
         self.purse = purse_of(request, route, learned, facts)
         self._request = request
-        self._route = route.name
+        self._route = route
         self._learned = learned
         self._facts = facts
         self._logbook = logbook
@@ -66,13 +66,15 @@ class Attempts:
         return attempt
 
     def _require_allowed(self, target: Target, now: float) -> None:
-        bar = forbidden(target, self._request, self._learned.routes[self._route], self._facts, now)
+        bar = forbidden(target, self._request, self._route, self._facts, now)
         if bar is not None:
             what = (
                 f"was about to be sent what it may not have ({bar.detail}): nothing was sent; this is our bug"
             )
             raise LocalError(
-                f"route {self._route!r}: {target.name} {what}", route=self._route, passed_over=(bar,)
+                f"route {self._route.name!r}: {target.name} {what}",
+                route=self._route.name,
+                passed_over=(bar,),
             )
 
     def told(self, attempt: Attempt, headroom: Headroom | None, now: float) -> None:
@@ -91,7 +93,7 @@ class Attempts:
         if usage is not None and usage.estimated:
             usage = self._sent(attempt, usage)
         if usage is not None:
-            self._learned.tokens_out[self._route].observe(state.target.name, usage.tokens_out)
+            self._learned.tokens_out[self._route.name].observe(state.target.name, usage.tokens_out)
         self._close(attempt, Outcome.SUCCESS, Outcome.SUCCESS, None, usage, now)
 
     def fail(
@@ -130,7 +132,7 @@ class Attempts:
     def quote_nusd(self, target: str, now: float) -> int | None:
         """What one more is expected to cost at `target`, None where nobody knows its price."""
         request, asked = self._request, self._learned.states[target].target
-        tokens_out = request.expected_out(self._learned.tokens_out[self._route].at(target))
+        tokens_out = request.expected_out(self._learned.tokens_out[self._route.name].at(target))
         return quote_nusd(request, asked, tokens_out, self._facts.prices, self._facts.epoch_s + now)
 
     def _sent(self, attempt: Attempt, told: Usage | None) -> Usage | None:
@@ -167,7 +169,7 @@ class Attempts:
         if self.purse is not None:
             self.purse.settle(attempt.number, attempt.state.target, cost_nusd, usage, now)
         if cost_nusd:
-            self._learned.charged(self._route, cost_nusd)
+            self._learned.charged(self._route.name, cost_nusd)
         self._logbook.attempt_ended(
             attempt, outcome, permit, now, failure=failure, usage=usage, cost_nusd=cost_nusd
         )

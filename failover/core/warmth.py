@@ -9,6 +9,7 @@ from math import inf
 
 from failover.core.budget import RetryBudget
 from failover.core.decide import Facts
+from failover.core.governance import SYNTHETIC
 from failover.core.learned import Learned, Record
 from failover.core.lifecycle import DAY_S
 from failover.core.policy import Delivery, LastResort, RetryBudgetPolicy
@@ -30,6 +31,8 @@ class Skipped(StrEnum):
     """Why a cold target was not asked."""
 
     RETIRED = "retired"
+    FORBIDDEN_BY_TERMS = "forbidden_by_terms"
+    """Not even a greeting may be sent there."""
     AWAY = "away"
     """Drained, cooling down, over a limit, or its breaker open: whoever is away is known to be."""
     PRICE_UNKNOWN = "price_unknown"
@@ -69,7 +72,8 @@ class Warmth:
             if now - max(state.history.served_s, self._asked_s.get(name, -inf)) < rules.every_s:
                 continue
             quote_nusd = facts.prices.quote_nusd(name, CANARY_USAGE, facts.epoch_s + now)
-            why = self._why_not(state, rules, quote_nusd, now)
+            bar = facts.oversight.bar(state.target, SYNTHETIC, CANARY_ROUTE, facts.epoch_s + now)
+            why = Skipped.FORBIDDEN_BY_TERMS if bar else self._why_not(state, rules, quote_nusd, now)
             if why is None:
                 asked.append(state)
             else:

@@ -69,6 +69,37 @@ async def test_who_is_drained_is_not_asked_and_named():
         assert not adapter.sent
 
 
+GOVERNED = {"data_classes": {"internal": {"require": {"dpa": True}}}, "default_data_class": "internal"}
+
+
+@in_virtual_time
+async def test_a_standby_that_may_have_nobodys_data_is_kept_warm_all_the_same():
+    adapter = ScriptedAdapter(gpt=answers(usage=USED))
+    loop = asyncio.get_running_loop()
+    mapping = {**config("gpt"), **GOVERNED, "keep_warm": {"every_s": 600}}
+    async with Router.from_dict(mapping, adapter=adapter, clock=loop.time, wall=loop.time) as router:
+        [canary] = await router.keep_warm()
+        assert canary.answered
+
+
+@in_virtual_time
+async def test_who_does_not_serve_us_is_not_even_greeted():
+    adapter = ScriptedAdapter(gpt=answers(usage=USED))
+    loop = asyncio.get_running_loop()
+    mapping = {
+        **config("gpt"),
+        **GOVERNED,
+        "keep_warm": {"every_s": 600},
+        "organisation": {"callers_in": ["ru"]},
+    }
+    barred = {"terms": {"owner_limits": {"callers_in": ["ru"]}}}
+    mapping["providers"] = {name: {**each, **barred} for name, each in mapping["providers"].items()}
+    async with Router.from_dict(mapping, adapter=adapter, clock=loop.time, wall=loop.time) as router:
+        [canary] = await router.keep_warm()
+        assert (canary.asked, canary.why) == (False, "forbidden_by_terms")
+        assert not adapter.sent
+
+
 @in_virtual_time
 async def test_rounds_go_on_until_they_are_ended_or_the_router_is_closed():
     adapter = ScriptedAdapter(gpt=answers(usage=USED))

@@ -8,6 +8,7 @@ from failover.canaries import operation_of, warm_rules
 from failover.chaos.routes import Routes
 from failover.chaos.workload import Asked, Shape
 from failover.config import Config
+from failover.core.governance import SYNTHETIC
 from failover.core.vocabulary import Operation, Request, Target
 from failover.core.warmth import CANARY_ROUTE, CANARY_USAGE, WarmRules
 
@@ -37,5 +38,7 @@ class Canaries:
         """One canary."""
         operation = operation_of(target) or Operation.COMPLETION
         usage = CANARY_USAGE
-        request = Request(number, usage.tokens_in, usage.tokens_out, operation=operation)
+        request = Request(
+            number, usage.tokens_in, usage.tokens_out, operation=operation, data_class=SYNTHETIC
+        )
         return Asked(request, CANARY_ROUTE, self._shapes[operation])
