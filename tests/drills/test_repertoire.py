@@ -13,7 +13,7 @@ from failover.adapters.wire import WireReply
 from failover.cassettes.episodes import Episode, RecordedRequest
 from failover.cassettes.timing import Timing
 from failover.chaos.scenario import STREAMED_OPERATIONS
-from failover.chaos.workload import Shape
+from failover.chaos.workload import ANSWERED_WITHOUT_TOKENS, Shape
 from failover.chaos.world.chance import Chance
 from failover.chaos.world.image import Image
 from failover.chaos.world.repertoire import CHATS, ENDPOINTS, WITHOUT_RESPONSES, Repertoire
@@ -160,7 +160,7 @@ def test_whom_no_cassette_knows_answers_every_operation_that_it_may_be_asked_for
     assert (found.failure, found.doubts) == (None, ())
     assert not stream or found.course.pieces
     if found.usage is not None:
-        billed = ASKED.tokens_out if operation in STREAMED_OPERATIONS else 0
+        billed = 0 if operation in ANSWERED_WITHOUT_TOKENS else ASKED.tokens_out
         assert found.usage == Usage(ASKED.tokens_in, billed)
 
 

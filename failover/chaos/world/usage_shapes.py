@@ -10,8 +10,8 @@ from typing import Any
 from failover.adapters.wire import WireReply
 
 HOLDERS = {"usage", "usageMetadata", "tokens", "billed_units"}
-FIELDS_IN = {"prompt_tokens", "input_tokens", "promptTokenCount"}
-FIELDS_OUT = {"completion_tokens", "output_tokens", "candidatesTokenCount"}
+FIELDS_IN = {"prompt_tokens", "input_tokens", "promptTokenCount", "prompt_eval_count"}
+FIELDS_OUT = {"completion_tokens", "output_tokens", "candidatesTokenCount", "eval_count"}
 FIELDS_TOTAL = {"total_tokens", "totalTokenCount"}
 _EVENT = b"data:"
 _COUNT = re.compile(
@@ -42,17 +42,23 @@ def _scaled(found: re.Match[bytes], factor: float) -> bytes:
 
 
 def _changed(body: bytes, tokens_in: int, tokens_out: int) -> bytes:
-    if not body.lstrip().startswith((b"{", b"[")):
-        lines = body.split(b"\n")
-        return b"\n".join(_changed_line(line, tokens_in, tokens_out) for line in lines)
-    return json.dumps(_replaced(json.loads(body), tokens_in, tokens_out)).encode()
+    if body.lstrip().startswith((b"{", b"[")):
+        try:
+            return json.dumps(_replaced(json.loads(body), tokens_in, tokens_out)).encode()
+        except ValueError:
+            if b"\n" not in body.strip():
+                raise
+    lines = body.split(b"\n")
+    return b"\n".join(_changed_line(line, tokens_in, tokens_out) for line in lines)
 
 
 def _changed_line(line: bytes, tokens_in: int, tokens_out: int) -> bytes:
+    """A line of an event stream, or of JSON Lines, which Ollama streams."""
     content = line.removeprefix(_EVENT).strip()
-    if not line.startswith(_EVENT) or not content.startswith(b"{"):
+    if not content.startswith(b"{"):
         return line
-    return b"data: " + json.dumps(_replaced(json.loads(content), tokens_in, tokens_out)).encode()
+    prefix = b"data: " if line.startswith(_EVENT) else b""
+    return prefix + json.dumps(_replaced(json.loads(content), tokens_in, tokens_out)).encode()
 
 
 def _replaced(value: Any, tokens_in: int, tokens_out: int) -> Any:
@@ -60,6 +66,8 @@ def _replaced(value: Any, tokens_in: int, tokens_out: int) -> Any:
         return [_replaced(each, tokens_in, tokens_out) for each in value]
     if not isinstance(value, dict):
         return value
+    if "prompt_eval_count" in value:  # Ollama's, beside the answer
+        value = {**value, "prompt_eval_count": tokens_in, "eval_count": tokens_out}
     if _ends_untold(value):
         value = {**value, "usage": dict.fromkeys(("prompt_tokens", "completion_tokens", "total_tokens"), 0)}
     return {
