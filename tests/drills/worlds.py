@@ -282,5 +282,7 @@ def hurried(scenario: Scenario, folder: Path, requests: int) -> Scenario:
         for each in story.get("inject", ()):
             for key in {"at_s", "for_s", "ramp_s"} & each.keys():
                 each[key] *= factor
+            if isinstance(each.get("announced_s"), int | float) and each["announced_s"] > 0:
+                each["announced_s"] *= factor
 
     return _in_fewer_requests(scenario, folder, sooner)

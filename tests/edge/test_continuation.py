@@ -82,6 +82,7 @@ async def told(model: str, second: httpx.Response) -> tuple[str, dict[str, Any]]
             "second": {**common, "model": model, "api_base": "http://second.invalid/v1", "region": "eu"},
         },
         "routes": {"chat": {"chain": ["first", "second"], "policy": {"stream_recovery": "resume"}}},
+        "lifecycle": {"sources": []},
     }
     router = Router.from_dict(config, adapter=LitellmAdapter(provider, ENVIRONMENT))
     messages = [{"role": "user", "content": "a tale"}]

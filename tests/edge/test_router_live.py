@@ -79,6 +79,7 @@ def router(
         },
         "targets": {provider: {"provider": provider, "model": MODELS[provider]} for provider in providers},
         "routes": {"chat": {"chain": list(providers), "policy": policy}},
+        "lifecycle": {"sources": []},
     }
     time_of_its_own = {} if clock is None else {"clock": clock, "wall": clock}
     return Router.from_dict(

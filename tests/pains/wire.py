@@ -34,6 +34,7 @@ def config_over(*targets: str, models: Mapping[str, str] | None = None, **policy
             name: {"provider": f"{name}-inc", "model": models.get(name, f"openai/{name}")} for name in targets
         },
         "routes": {"chat": {"chain": list(targets), "policy": policy}},
+        "lifecycle": {"sources": []},  # the models are stand-ins, whatever has become of them
     }
 
 
