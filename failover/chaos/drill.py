@@ -68,7 +68,7 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
         latencies=latencies_of(scenario, routes, workload, repertoire),
         governance=loaded.governance,
     )
-    oversight, outcomes = Oversight(world.governance), materials.outcomes
+    outcomes = materials.outcomes
     told = next((each.oracle_told for each in listeners if hasattr(each, "oracle_told")), None)
     oracle = Oracle(world, outcomes, routes, expected(workload, scenario.trace), told)
     judge = Judge(scenario, routes, (oracle, *listeners), OF_ANY_CLIENT if subject else INVARIANTS)
@@ -78,8 +78,7 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
             if subject is not None:
                 driver = SubjectDrive(world, outcomes, routes, written.record, subject.making)
             elif mode == "simulate":
-                facts = Facts(world.prices, world.start_epoch_s, oversight)
-                driver = Simulation(world, outcomes, loaded.routes.values(), facts, written.record)
+                driver = Simulation(world, outcomes, loaded.routes.values(), _facts(world), written.record)
             else:
                 driver = Replay(world, outcomes, loaded, written.record)
             events = _world_events(scenario, routes, world)
@@ -102,6 +101,11 @@ def run_drill(  # noqa: PLR0913  # by keyword, and each can be said on the comma
         gaps=driver.gaps() if isinstance(driver, SubjectDrive) else (),
     )
     return require_noticed(scenario, routes, compose(scenario, judgement, found))
+
+
+def _facts(world: World) -> Facts:
+    """What a router in this world knows: prices as they are, and terms as far as somebody told us."""
+    return Facts(world.prices, world.start_epoch_s, Oversight(world.governance))
 
 
 def _world_events(scenario: Scenario, routes: Routes, world: World) -> list[tuple[float, Event]]:
