@@ -19,7 +19,7 @@ from failover.core.governance import SYNTHETIC
 from failover.core.learned import Learned
 from failover.core.records import CallRecord
 from failover.core.target_state import TargetState
-from failover.core.vocabulary import Operation
+from failover.core.vocabulary import Operation, Request
 from failover.core.warmth import WarmRules, Warmth, canary_route, of_canary
 from failover.driver import AsyncRun, Driver
 from failover.errands import CallOptions
@@ -82,6 +82,12 @@ def canary_errand(operation: Operation) -> Errand:
     if operation is Operation.EMBEDDING:
         return errands.embedding(HELLO, {})
     return errands.completion([{"role": "user", "content": HELLO}], {"max_tokens": 1})
+
+
+def canary_request(number: str, operation: Operation) -> tuple[Request, Errand]:
+    """What one canary asks, and how it is decided on: of the class of what the library sends by itself."""
+    errand = canary_errand(operation)
+    return replace(request_of(0, errand, CallOptions(data_class=SYNTHETIC)), id=number), errand
 
 
 def _why(story: CallRecord, error: str) -> str:
@@ -153,9 +159,7 @@ class RouterWarmth(ABC):
             await asyncio.sleep(round_s)
 
     async def _canary(self, force: Force, number: str, state: TargetState) -> Canary:
-        operation = operation_of(state.target) or Operation.COMPLETION
-        errand = canary_errand(operation)
-        request = replace(request_of(0, errand, CallOptions(data_class=SYNTHETIC)), id=number)
+        request, errand = canary_request(number, operation_of(state.target) or Operation.COMPLETION)
         learned = force.learned
         route = canary_route(state, learned)
         call = Call(request, route, learned, force.facts, self._rng, of_canary(learned.record))

@@ -27,6 +27,7 @@ def evidence(**changes):
         detected_after_s=4.0,
         recovered_after_s=8.0,
         goodput_recovered_after_s=16.0,
+        unwitting=20,
         **changes,
     )
     return Evidence(measures, judgement.coverage, Figures(0.1, 4.0, 0.25))
@@ -44,6 +45,7 @@ MEASURED = {
     "detected_within_s": 4.0,
     "recovered_within_s": 8.0,
     "goodput_recovered_within_s": 16.0,
+    "unwitting_max": 20,
 }
 
 

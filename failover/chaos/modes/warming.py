@@ -8,9 +8,9 @@ from failover.canaries import operation_of, warm_rules
 from failover.chaos.routes import Routes
 from failover.chaos.workload import Asked, Shape
 from failover.config import Config
-from failover.core.governance import SYNTHETIC
-from failover.core.vocabulary import Operation, Request, Target
+from failover.core.vocabulary import Operation, Target
 from failover.core.warmth import CANARY_ROUTE, CANARY_USAGE, WarmRules
+from failover.router_warmth import canary_request
 
 ROUND_S = 60.0
 """As often as a router looks, unless told otherwise."""
@@ -37,8 +37,5 @@ class Canaries:
     def asked(self, number: str, target: Target) -> Asked:
         """One canary."""
         operation = operation_of(target) or Operation.COMPLETION
-        usage = CANARY_USAGE
-        request = Request(
-            number, usage.tokens_in, usage.tokens_out, operation=operation, data_class=SYNTHETIC
-        )
+        request, _ = canary_request(number, operation)
         return Asked(request, CANARY_ROUTE, self._shapes[operation])
