@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from failover.core.records import CallRecord as CallRecord
     from failover.core.vocabulary import Decision as Decision
     from failover.errors import AllTargetsFailedError as AllTargetsFailedError
+    from failover.errors import BudgetExceededError as BudgetExceededError
     from failover.errors import CallError as CallError
     from failover.errors import CassetteError as CassetteError
     from failover.errors import ConfigError as ConfigError
     from failover.errors import DeadlineExceededError as DeadlineExceededError
     from failover.errors import FailoverError as FailoverError
-    from failover.errors import LocalError as LocalError
     from failover.errors import NoEligibleTargetError as NoEligibleTargetError
     from failover.errors import RequestRejectedError as RequestRejectedError
     from failover.errors import StreamInterruptedError as StreamInterruptedError
@@ -36,7 +36,7 @@ _HOMES = {
     "AllTargetsFailedError": "failover.errors",
     "DeadlineExceededError": "failover.errors",
     "StreamInterruptedError": "failover.errors",
-    "LocalError": "failover.errors",
+    "BudgetExceededError": "failover.errors",
     "CassetteError": "failover.errors",
 }
 __all__ = list(_HOMES)
