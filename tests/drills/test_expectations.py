@@ -27,6 +27,7 @@ def evidence(**changes):
         detected_after_s=4.0,
         recovered_after_s=8.0,
         goodput_recovered_after_s=16.0,
+        unwitting=20,
         **changes,
     )
     return Evidence(measures, judgement.coverage, Figures(0.1, 4.0, 0.25))
@@ -41,6 +42,7 @@ MEASURED = {
     "first_token_p95_max_s": 0.2,
     "cost_per_1k_max_usd": 20.0,
     "amplification_max": 1.5,
+    "unwitting_max": 20,
     "detected_within_s": 4.0,
     "recovered_within_s": 8.0,
     "goodput_recovered_within_s": 16.0,

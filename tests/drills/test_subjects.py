@@ -184,7 +184,7 @@ def test_what_only_our_journal_knows_is_not_asked_of_others(tmp_path: Path) -> N
     assert [each.name for each in verdict.expectations] == ["sometimes.fallback"]
     assert {each.name for each in verdict.invariants} == {
         *("calls_end_once", "deadline_kept", "retry_allowed", "retry_after_honoured"),
-        *("truncated_never_served", "preferred_returns"),
+        *("truncated_never_served", "nothing_forbidden_sent", "preferred_returns"),
     }
 
 
