@@ -42,6 +42,7 @@ MEASURED = {
     "first_token_p95_max_s": 0.2,
     "cost_per_1k_max_usd": 20.0,
     "amplification_max": 1.5,
+    "unwitting_max": 20,
     "detected_within_s": 4.0,
     "recovered_within_s": 8.0,
     "goodput_recovered_within_s": 16.0,

@@ -52,7 +52,7 @@ AT_MOST: Mapping[str, Measure] = {
     "first_token_p95_max_s": lambda seen: seen.measures.first_token_s.p95,
     "cost_per_1k_max_usd": lambda seen: seen.measures.cost_per_1k_usd,
     "amplification_max": lambda seen: seen.measures.amplification,
-    "unwitting_max": lambda seen: seen.measures.unwitting,
+    "unwitting_max": lambda seen: seen.measures.unwitting if seen.measures.requests else None,
     "detected_within_s": lambda seen: seen.measures.detected_after_s,
     "goodput_recovered_within_s": lambda seen: seen.measures.goodput_recovered_after_s,
     "recovered_within_s": lambda seen: seen.measures.recovered_after_s,
