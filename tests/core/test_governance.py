@@ -292,7 +292,7 @@ def test_whoever_would_send_to_the_forbidden_is_stopped_before_anything_is_sent(
     """No call gets there: this is what stands behind it."""
     story = governed(Story("gpt", "claude"), gpt=KEEPS)
     request, nobody = Request("1", **ASKED), Logbook("1", "chat", "completion", None)
-    attempts = Attempts(request, "chat", story.learned, story.facts, nobody)
+    attempts = Attempts(request, story.route, story.learned, story.facts, nobody)
     with pytest.raises(LocalError, match=r"gpt was about to be sent what it may not have .*nothing was sent"):
         attempts.open(Pick(story.state("gpt"), AttemptCause.FALLBACK), 0.0, None)
     assert story.state("gpt").in_flight == 0
