@@ -54,7 +54,7 @@ verdicts: $(INSTALLED) ## let llmock break everything and judge the router, and 
 	$(BIN)/python -m benchmarks.llmock_verdicts --peer
 
 # Not part of .ci/run: it takes a quarter of an hour. tests/edge/test_soak.py runs a short one.
-soak: $(INSTALLED) ## a million calls and 100,000 from threads, with faults: nothing may be left behind
+soak: $(INSTALLED) ## a million calls and 400,000 from threads, with faults: nothing may be left behind
 	$(BIN)/python -m benchmarks.soak
 
 FACTS ?= ../shared/facts
