@@ -131,9 +131,7 @@ def main() -> int:
     """Run what was asked for; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: both")
-    parser.add_argument(
-        "--calls", type=int, default=100_000, help="per router; four times as many for all threads together"
-    )
+    parser.add_argument("--calls", type=int, default=100_000, help="per router; for all threads four times")
     parser.add_argument("--routers", type=int, default=len(LOADS))
     parser.add_argument("--threads", type=int, default=32)
     parser.add_argument("--seed", type=int, default=1)

@@ -46,7 +46,6 @@ MEASURED = {
     "detected_within_s": 4.0,
     "recovered_within_s": 8.0,
     "goodput_recovered_within_s": 16.0,
-    "unwitting_max": 20,
 }
 
 
