@@ -226,6 +226,18 @@ class StreamedAttempt:
         return chat and bool(self.text) and not self._said_more_than_text
 
     def _keep(self, piece: Piece) -> None:
+        if piece.finish_reason or piece.usage is not None or piece.doubts or piece.headroom is not None:
+            self._note(piece)
+        text, value = piece.text, piece.value
+        if text and not (piece.tool_call or piece.unsaid or self._held) and value is not None:
+            # Nearly every piece: the rest costs what looking at it costs.
+            self.chunks.append(value)
+            self.text.append(text)
+        elif value is not None:
+            self._take(piece)
+
+    def _note(self, piece: Piece) -> None:
+        """What it says beside the answer."""
         if piece.finish_reason:
             self.finish_reason = piece.finish_reason
         if piece.usage is not None:
@@ -234,8 +246,6 @@ class StreamedAttempt:
             self._doubts += piece.doubts
         if piece.headroom is not None:
             self._headroom = piece.headroom
-        if piece.value is not None:
-            self._take(piece)
 
     def _take(self, piece: Piece) -> None:
         if piece.unsaid:
