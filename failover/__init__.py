@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from failover.config import Config as Config
-    from failover.core.records import CallRecord as CallRecord
     from failover.core.vocabulary import Decision as Decision
     from failover.errors import AllTargetsFailedError as AllTargetsFailedError
     from failover.errors import BudgetExceededError as BudgetExceededError
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from failover.errors import ConfigError as ConfigError
     from failover.errors import DeadlineExceededError as DeadlineExceededError
     from failover.errors import FailoverError as FailoverError
+    from failover.errors import LocalError as LocalError
     from failover.errors import NoEligibleTargetError as NoEligibleTargetError
     from failover.errors import RequestRejectedError as RequestRejectedError
     from failover.errors import StreamInterruptedError as StreamInterruptedError
@@ -27,7 +27,7 @@ _HOMES = {
     "Config": "failover.config",
     "Reply": "failover.reply",
     "Decision": "failover.core.vocabulary",
-    "CallRecord": "failover.core.records",
+    "LocalError": "failover.errors",
     "FailoverError": "failover.errors",
     "ConfigError": "failover.errors",
     "CallError": "failover.errors",
