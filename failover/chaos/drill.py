@@ -38,8 +38,7 @@ from failover.core.events import Event
 from failover.core.governance import Oversight
 from failover.core.lifecycle import Lifecycle
 from failover.core.world_events import InjectionEnded, InjectionStarted, PriceInForce, TermsInForce
-from failover.ledger.memory import MemoryLedger
-from failover.ledger.opening import Ledgers
+from failover.ledger.opening import Ledgers, ledger_of_a_drill
 from failover.lifecycles import calendar_of
 from failover.price_sources import price_book
 
@@ -131,7 +130,7 @@ def _world(  # all that makes one
 def _facts(world: World, config: Config, lifecycles: Mapping[str, Lifecycle]) -> Facts:
     """What the router of a simulation knows of the world from outside."""
     start_s = world.start_epoch_s
-    spending = Ledgers(MemoryLedger()).spending(config)
+    spending = Ledgers(ledger_of_a_drill(config)).spending(config)
     calendar = calendar_of(config, start_s, lifecycles)
     return Facts(world.prices, start_s, calendar, Oversight(world.governance), spending)
 

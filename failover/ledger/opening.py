@@ -26,7 +26,7 @@ class Ledgers:
 
         `before` is that of the config before it. Raises `LedgerError` for a file that cannot be used.
         """
-        if not (config.budgets or config.alarms or config.ledger or self._own):
+        if self._own is None and not _is_counted(config):
             return None
         on_failure = OnLedgerFailure.REFUSE if config.ledger is None else config.ledger.on_failure
         spending = Spending(self._ledger(config), config.budgets, config.alarms, on_failure)
@@ -55,3 +55,12 @@ class Ledgers:
             # Files of configs before stay open: calls that began under them are settled there.
             self._files[path] = SqliteLedger(config.ledger.path, config.ledger.wait_s)
         return self._files[path]
+
+
+def ledger_of_a_drill(config: Config) -> Ledger | None:
+    """One in memory, whatever file the config names; None: nothing that is spent is counted."""
+    return MemoryLedger() if _is_counted(config) else None
+
+
+def _is_counted(config: Config) -> bool:
+    return bool(config.budgets or config.alarms or config.ledger)

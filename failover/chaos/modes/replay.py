@@ -30,7 +30,7 @@ from failover.core.target_state import TargetState
 from failover.core.vocabulary import Target
 from failover.core.warmth import WarmRules
 from failover.errors import CallError
-from failover.ledger.memory import MemoryLedger
+from failover.ledger.opening import ledger_of_a_drill
 from failover.router import Router
 from failover.router_warmth import Canary, Force
 
@@ -163,7 +163,7 @@ class Replay:
             rng=lambda: _sender.get().draws(),
             prices=self._world.prices,
             lifecycles=self._lifecycles,
-            ledger=MemoryLedger(),
+            ledger=ledger_of_a_drill(self._config),
         )
         router.playing = self._canaries, self._world.chance
         router.subscribe(self._record)
